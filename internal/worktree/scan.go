@@ -1,0 +1,157 @@
+package worktree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// StoreDir is the name of the folder in which a dataset keeps its objects and
+// refs. It is never part of the dataset's content.
+const StoreDir = ".constl"
+
+// Kind says what lies at a path.
+type Kind byte
+
+// The kinds of files that a dataset can hold.
+const (
+	Regular Kind = iota + 1
+	Executable
+	Symlink
+)
+
+// File is one file of the working copy.
+type File struct {
+	// Path is relative to the folder, with slashes on every system.
+	Path string
+	Kind Kind
+	Size int64
+	// Stamp is what the file system says of the file now.
+	Stamp Stamp
+}
+
+// ErrUnsupported says that something in the folder is neither a file, a folder
+// nor a symbolic link.
+var ErrUnsupported = errors.New("worktree: neither a file, a folder nor a symbolic link")
+
+// Scan lists the files below root that are not ignored, sorted by path. It
+// opens none of them. It fails if a folder can't be read, if it finds a device,
+// socket or pipe ([ErrUnsupported]), or if a symbolic link leads out of root
+// ([ErrEscapes]).
+func Scan(ctx context.Context, root string, ignore *Ignore) ([]File, error) {
+	s := scanner{root: root, ignore: ignore, slots: make(chan struct{}, 4*runtime.GOMAXPROCS(0))}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s.ctx, s.cancel = ctx, cancel
+	s.group.Add(1)
+	s.folder("")
+	s.group.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(s.files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return s.files, nil
+}
+
+type scanner struct {
+	root   string
+	ignore *Ignore
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	group  sync.WaitGroup
+	slots  chan struct{}
+	mu     sync.Mutex
+	files  []File
+}
+
+func (s *scanner) folder(rel string) {
+	defer s.group.Done()
+	if s.ctx.Err() != nil {
+		return
+	}
+	entries, err := os.ReadDir(filepath.Join(s.root, filepath.FromSlash(rel)))
+	if err != nil {
+		s.cancel(fmt.Errorf("reading folder %s: %w", display(rel), err))
+		return
+	}
+	files := make([]File, 0, len(entries))
+	for _, e := range entries {
+		name := path.Join(rel, e.Name())
+		if s.ignore.Match(name, e.IsDir()) {
+			continue
+		}
+		if e.IsDir() {
+			s.descend(name)
+			continue
+		}
+		f, err := s.file(name, e)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it went away since the folder was read
+		}
+		if err != nil {
+			s.cancel(err)
+			return
+		}
+		files = append(files, f)
+	}
+	s.mu.Lock()
+	s.files = append(s.files, files...)
+	s.mu.Unlock()
+}
+
+// descend scans a folder beside the others while there is a free slot for it.
+func (s *scanner) descend(name string) {
+	s.group.Add(1)
+	select {
+	case s.slots <- struct{}{}:
+		go func() {
+			defer func() { <-s.slots }()
+			s.folder(name)
+		}()
+	default:
+		s.folder(name)
+	}
+}
+
+func (s *scanner) file(name string, e fs.DirEntry) (File, error) {
+	info, err := e.Info()
+	if err != nil {
+		return File{}, fmt.Errorf("looking at %s: %w", name, err)
+	}
+	f := File{Path: name, Size: info.Size(), Stamp: stampOf(info)}
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		f.Kind = Symlink
+		return f, s.checkLink(name)
+	case !info.Mode().IsRegular():
+		return File{}, fmt.Errorf("%s: %w; move it out of the dataset or name it in %s", name, ErrUnsupported, IgnoreFile)
+	case executable(info):
+		f.Kind = Executable
+	default:
+		f.Kind = Regular
+	}
+	return f, nil
+}
+
+func (s *scanner) checkLink(name string) error {
+	target, err := os.Readlink(filepath.Join(s.root, filepath.FromSlash(name)))
+	if err != nil {
+		return fmt.Errorf("reading the link %s: %w", name, err)
+	}
+	return CheckLink(name, filepath.ToSlash(target))
+}
+
+func display(rel string) string {
+	if rel == "" {
+		return "."
+	}
+	return rel
+}
