@@ -1,0 +1,185 @@
+package cite
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/constl/constl/object"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func sample() Record {
+	return Record{
+		Dataset: object.Sum([]byte("dataset")),
+		Commit:  object.Sum([]byte("commit")),
+		Title:   "Bird counts of the {Great} River:\n100% of \"Ménard's\" data & more_",
+		Authors: []Author{
+			{Name: "Jane Müller-Doe", ORCID: "0000-0002-1825-0097"},
+			{Name: "Research and Data Lab"},
+			{Name: "Roe, Richard"},
+		},
+		Date:    time.Date(2026, 3, 1, 23, 30, 0, 0, time.FixedZone("", -3600)),
+		Version: "2026.3",
+		License: "CC-BY-4.0",
+		Live:    "https://example.org/birds_{x}",
+	}
+}
+
+func TestGolden(t *testing.T) {
+	bare := Record{Dataset: object.Sum([]byte("dataset")), Commit: object.Sum([]byte("commit"))}
+	for name, got := range map[string]string{
+		"full.txt": Text(sample()), "full.bib": BibTeX(sample()), "full.json": string(JSON(sample())),
+		"bare.txt": Text(bare), "bare.bib": BibTeX(bare), "bare.json": string(JSON(bare)),
+	} {
+		path := filepath.Join("testdata", name+".golden")
+		if *update {
+			if err := os.MkdirAll("testdata", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// forms returns the record in every form that Find promises to read.
+func forms(r Record) map[string]string {
+	return map[string]string{
+		"text": Text(r), "BibTeX": BibTeX(r), "JSON": string(JSON(r)), "identifier": Exact(r.Dataset, r.Commit),
+	}
+}
+
+func TestFindReadsWhatIsWritten(t *testing.T) {
+	nasty := rapid.StringOf(rapid.OneOf(
+		rapid.RuneFrom([]rune(`{}"\%$#&~^_@:,;.`+"\n\r\t\x00\u00ad\u2028'`<>=0af ")),
+		rapid.Rune(),
+	))
+	rapid.Check(t, func(t *rapid.T) {
+		r := Record{
+			Dataset: object.Sum(rapid.SliceOf(rapid.Byte()).Draw(t, "dataset")),
+			Commit:  object.Sum(rapid.SliceOf(rapid.Byte()).Draw(t, "commit")),
+			Title:   nasty.Draw(t, "title") + rapid.SampledFrom([]string{"", "constl:", "constl:" + strings.Repeat("0", 64), "@"}).Draw(t, "end"),
+			Version: nasty.Draw(t, "version"),
+			License: nasty.Draw(t, "license"),
+			Live:    nasty.Draw(t, "live"),
+			Date:    time.Unix(rapid.Int64Range(0, 1<<36).Draw(t, "date"), 0),
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "authors") {
+			r.Authors = append(r.Authors, Author{Name: nasty.Draw(t, "name"), ORCID: nasty.Draw(t, "orcid")})
+		}
+		checkForms(t, r)
+	})
+}
+
+func checkForms(t interface{ Fatalf(string, ...any) }, r Record) {
+	for form, text := range forms(r) {
+		d, c, err := Find(text)
+		if err != nil || d != r.Dataset || c != r.Commit {
+			t.Fatalf("Find(%s): %v, %v, %v in\n%s", form, d, c, err, text)
+		}
+	}
+	bib := BibTeX(r)
+	if strings.Count(bib, "{") != strings.Count(bib, "}") {
+		t.Fatalf("braces do not match in\n%s", bib)
+	}
+	depth := 0
+	for i, c := range bib {
+		switch c {
+		case '{':
+			depth++
+		case '}':
+			depth--
+		}
+		if depth == 0 && len(strings.TrimSpace(bib[i:])) > 1 && i > len("@dataset{") {
+			t.Fatalf("the entry ends before its end in\n%s", bib)
+		}
+	}
+	var doc Document
+	if err := json.Unmarshal(JSON(r), &doc); err != nil || doc.Dataset != r.Dataset || doc.Commit != r.Commit {
+		t.Fatalf("JSON gives back %v, %v", doc, err)
+	}
+}
+
+func FuzzForms(f *testing.F) {
+	f.Add("Title", "Jane Doe", "v1", "CC0", "https://example.org/")
+	f.Add("} {\\", "and", "%", "{", "constl:")
+	f.Fuzz(func(t *testing.T, title, author, version, license, live string) {
+		r := sample()
+		all := title + author + version + license + live
+		if _, _, err := Find(all); err == nil || errors.Is(err, ErrSeveral) {
+			t.Skip("the texts themselves name a version")
+		}
+		r.Title, r.Authors, r.Version, r.License, r.Live = title, []Author{{Name: author}}, version, license, live
+		checkForms(t, r)
+	})
+}
+
+func FuzzFind(f *testing.F) {
+	for _, text := range forms(sample()) {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d, c, err := Find(text)
+		if err != nil {
+			if !errors.Is(err, ErrNone) && !errors.Is(err, ErrSeveral) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if d2, c2, err := Find(Exact(d, c)); err != nil || d2 != d || c2 != c {
+			t.Fatalf("%v, %v, %v from the identifier alone", d2, c2, err)
+		}
+	})
+}
+
+func TestFindInWhatPeopleCopy(t *testing.T) {
+	r := sample()
+	id := Exact(r.Dataset, r.Commit)
+	other := Exact(r.Commit, r.Dataset)
+	cases := []struct {
+		name, text string
+		want       error
+	}{
+		{"in a sentence", "We used <" + id + ">.", nil},
+		{"twice the same", id + " and " + id, nil},
+		{"broken over lines", id[:40] + "\n   " + id[40:71] + "\u00ad\r\n" + id[71:90] + "\u00a0" + id[90:], nil},
+		{"beside the live name", Live(r.Dataset) + "\n" + id, nil},
+		{"two", id + "\n" + other, ErrSeveral},
+		{"nothing", "constl: a dataset", ErrNone},
+		{"empty", "", ErrNone},
+		{"live only", Live(r.Dataset), ErrNone},
+		{"too short", id[:len(id)-1], ErrNone},
+		{"too long", id + "0", ErrNone},
+		{"upper case", strings.ToUpper(id), ErrNone},
+		{"another scheme", "x" + id, ErrNone},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			d, commit, err := Find(c.text)
+			if !errors.Is(err, c.want) {
+				t.Fatalf("error %v, want %v", err, c.want)
+			}
+			if c.want == nil && (d != r.Dataset || commit != r.Commit) {
+				t.Errorf("found %v@%v", d, commit)
+			}
+		})
+	}
+}
