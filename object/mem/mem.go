@@ -4,8 +4,10 @@ package mem
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"sync"
+	"sync/atomic"
 
 	"github.com/constl/constl/object"
 )
@@ -23,7 +25,10 @@ var _ object.Store = (*Store)(nil)
 func New() *Store { return &Store{} }
 
 // Get implements [object.Reader].
-func (s *Store) Get(_ context.Context, id object.ID) (object.Object, error) {
+func (s *Store) Get(ctx context.Context, id object.ID) (object.Object, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	o, ok := s.objects[id]
@@ -34,7 +39,10 @@ func (s *Store) Get(_ context.Context, id object.ID) (object.Object, error) {
 }
 
 // Has implements [object.Reader].
-func (s *Store) Has(_ context.Context, id object.ID) (bool, error) {
+func (s *Store) Has(ctx context.Context, id object.ID) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	_, ok := s.objects[id]
@@ -42,7 +50,10 @@ func (s *Store) Has(_ context.Context, id object.ID) (bool, error) {
 }
 
 // Put implements [object.Writer]: it stores the object at once, outside any batch.
-func (s *Store) Put(_ context.Context, o object.Object, _ object.ID) (object.ID, error) {
+func (s *Store) Put(ctx context.Context, o object.Object, _ object.ID) (object.ID, error) {
+	if err := ctx.Err(); err != nil {
+		return object.ID{}, err
+	}
 	if err := o.Check(); err != nil {
 		return object.ID{}, err
 	}
@@ -66,48 +77,70 @@ func (s *Store) Len() int {
 }
 
 // Begin implements [object.Store].
-func (s *Store) Begin(context.Context) (object.Batch, error) {
+func (s *Store) Begin(ctx context.Context) (object.Batch, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	return &batch{under: s}, nil
 }
 
 // Close implements [object.Store]. It keeps the objects.
 func (s *Store) Close() error { return nil }
 
+// errEnded is what a batch fails with after Commit or Discard.
+var errEnded = errors.New("object/mem: the batch has ended")
+
 type batch struct {
-	Store
+	own   Store
 	under *Store
+	ended atomic.Bool
 }
 
 func (b *batch) Get(ctx context.Context, id object.ID) (object.Object, error) {
-	if o, err := b.Store.Get(ctx, id); err == nil {
+	if o, err := b.own.Get(ctx, id); err == nil {
 		return o, nil
 	}
 	return b.under.Get(ctx, id)
 }
 
 func (b *batch) Has(ctx context.Context, id object.ID) (bool, error) {
-	if ok, err := b.Store.Has(ctx, id); ok || err != nil {
+	if ok, err := b.own.Has(ctx, id); ok || err != nil {
 		return ok, err
 	}
 	return b.under.Has(ctx, id)
 }
 
-func (b *batch) Commit(context.Context) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (b *batch) Put(ctx context.Context, o object.Object, base object.ID) (object.ID, error) {
+	if b.ended.Load() {
+		return object.ID{}, errEnded
+	}
+	return b.own.Put(ctx, o, base)
+}
+
+func (b *batch) Commit(ctx context.Context) error {
+	if b.ended.Swap(true) {
+		return errEnded
+	}
+	b.own.mu.Lock()
+	defer b.own.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		b.own.objects = nil
+		return err
+	}
 	b.under.mu.Lock()
 	defer b.under.mu.Unlock()
 	if b.under.objects == nil {
-		b.under.objects = make(map[object.ID]object.Object, len(b.objects))
+		b.under.objects = make(map[object.ID]object.Object, len(b.own.objects))
 	}
-	maps.Copy(b.under.objects, b.objects)
-	b.objects = nil
+	maps.Copy(b.under.objects, b.own.objects)
+	b.own.objects = nil
 	return nil
 }
 
 func (b *batch) Discard() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.objects = nil
+	b.ended.Store(true)
+	b.own.mu.Lock()
+	defer b.own.mu.Unlock()
+	b.own.objects = nil
 	return nil
 }

@@ -1,0 +1,364 @@
+package pack
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"sync"
+
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/entry"
+	"github.com/constl/constl/object/pack/internal/vfs"
+)
+
+// flushAt is how many bytes a batch collects before it writes them.
+const flushAt = 1 << 20
+
+// Batch is a pack being written. It implements [object.Batch]. Hashing and
+// compression happen in the goroutines that call Put.
+type Batch struct {
+	s    *Store
+	temp string
+
+	mu      sync.Mutex
+	f       vfs.File
+	buf     []byte // not yet written
+	flushed int64  // bytes written
+	locs    map[object.ID]location
+	err     error // sticky: the file is in doubt, or the batch has ended
+	ended   bool
+}
+
+var _ object.Batch = (*Batch)(nil)
+
+// Begin implements [object.Store]. It fails with an error that wraps
+// [object.ErrReadOnly], or [ErrBusy] while objects are being dropped.
+func (s *Store) Begin(ctx context.Context) (object.Batch, error) {
+	return s.BeginBatch(ctx)
+}
+
+// BeginBatch is Begin, for those who need [Batch.Restore].
+func (s *Store) BeginBatch(ctx context.Context) (*Batch, error) {
+	b, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// The file was made first and the lock is looked for second, Repack does it the
+	// other way round: so one of the two sees the other.
+	held, err := s.locked(dropLock)
+	if err == nil && held {
+		err = fmt.Errorf("%w: objects are being dropped", ErrBusy)
+	}
+	if err != nil {
+		_ = b.Discard() // the first error says more
+		return nil, err
+	}
+	return b, nil
+}
+
+func (s *Store) begin(ctx context.Context) (*Batch, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if s.readOnly {
+		return nil, fmt.Errorf("object/pack: starting a batch: %w", object.ErrReadOnly)
+	}
+	b := &Batch{s: s, temp: s.proc.tempName(), locs: make(map[object.ID]location)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.view == nil {
+		return nil, ErrClosed
+	}
+	f, err := s.fs.Create(b.temp)
+	if err != nil {
+		return nil, fmt.Errorf("object/pack: starting a batch: %w", err)
+	}
+	b.f = f
+	b.buf = append(b.buf, packMagic...)
+	s.open[b] = struct{}{}
+	return b, nil
+}
+
+// Get implements [object.Reader].
+func (b *Batch) Get(ctx context.Context, id object.ID) (object.Object, error) {
+	if err := b.failed(); err != nil {
+		return nil, err
+	}
+	return b.s.get(ctx, b, id)
+}
+
+// Has implements [object.Reader].
+func (b *Batch) Has(ctx context.Context, id object.ID) (bool, error) {
+	if err := b.failed(); err != nil {
+		return false, err
+	}
+	if _, ok := b.locate(id); ok {
+		return true, nil
+	}
+	return b.s.Has(ctx, id)
+}
+
+func (b *Batch) failed() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
+}
+
+func (b *Batch) locate(id object.ID) (location, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	loc, ok := b.locs[id]
+	return loc, ok
+}
+
+func (b *Batch) readBytes(loc location) ([]byte, error) {
+	b.mu.Lock()
+	if b.ended {
+		b.mu.Unlock()
+		return nil, ErrClosed
+	}
+	if loc.offset >= b.flushed {
+		at := loc.offset - b.flushed
+		data := bytes.Clone(b.buf[at : at+int64(loc.length)])
+		b.mu.Unlock()
+		return data, nil
+	}
+	f := b.f
+	b.mu.Unlock()
+	return readBytes(f, loc)
+}
+
+// Put implements [object.Writer]. It fails with an error that wraps
+// [object.ErrCorrupt] if the object is malformed, or with that of the file
+// system, after which the batch can only be discarded.
+func (b *Batch) Put(ctx context.Context, o object.Object, base object.ID) (object.ID, error) {
+	id, err := b.check(ctx, o)
+	if err != nil {
+		return id, err
+	}
+	if _, ok := b.locate(id); ok {
+		return id, nil
+	}
+	if held, err := b.s.holds(id); held || err != nil {
+		return id, err
+	}
+	e, depth := b.encode(o, id, base)
+	return id, b.append(id, e.Append(make([]byte, 0, e.Size())), depth, false)
+}
+
+// Restore stores the object whole although the store may hold it: it takes the
+// place of a damaged copy. It fails as Put does.
+func (b *Batch) Restore(ctx context.Context, o object.Object) (object.ID, error) {
+	id, err := b.check(ctx, o)
+	if err != nil {
+		return id, err
+	}
+	return id, b.append(id, b.s.codec.Encode(o).Append(nil), 0, true)
+}
+
+func (b *Batch) check(ctx context.Context, o object.Object) (object.ID, error) {
+	if err := ctx.Err(); err != nil {
+		return object.ID{}, err
+	}
+	if err := b.failed(); err != nil {
+		return object.ID{}, err
+	}
+	if err := o.Check(); err != nil {
+		return object.ID{}, fmt.Errorf("object/pack: storing: %w", err)
+	}
+	return o.ID(), nil
+}
+
+// encode returns the object's entry: against the base if that is clearly
+// smaller, else whole.
+func (b *Batch) encode(o object.Object, id, baseID object.ID) (entry.Entry, uint8) {
+	c := &b.s.codec
+	baseID, base, depth, ok := b.base(o, id, baseID)
+	if !ok {
+		return c.Encode(o), 0
+	}
+	delta := c.EncodeDelta(o, baseID, base)
+	if delta.Encoding != entry.Delta {
+		return c.Encode(o), 0
+	}
+	if delta.Size() < len(o)/8 {
+		return delta, depth + 1
+	}
+	if whole := c.Encode(o); delta.Size() > whole.Size()*3/4 {
+		return whole, 0
+	}
+	return delta, depth + 1
+}
+
+// base returns the object to make a delta against and its depth: the hinted
+// one, or the one at the bottom of its chain if that is as long as it may be.
+func (b *Batch) base(o object.Object, id, baseID object.ID) (object.ID, object.Object, uint8, bool) {
+	if baseID.IsZero() || baseID == id || len(o) > entry.MaxDelta || len(o) < 64 {
+		return baseID, nil, 0, false
+	}
+	v, err := b.s.acquire()
+	if err != nil {
+		return baseID, nil, 0, false
+	}
+	defer v.release()
+	src := source{v, b}
+	hits := src.find(baseID)
+	for len(hits) > 0 && hits[0].loc.depth == maxDepth {
+		for hits[0].loc.depth > 0 {
+			e, err := hits[0].entry()
+			if err != nil {
+				return baseID, nil, 0, false
+			}
+			baseID = e.Base
+			if hits = src.find(baseID); len(hits) == 0 {
+				return baseID, nil, 0, false
+			}
+		}
+	}
+	if len(hits) == 0 || baseID == id {
+		return baseID, nil, 0, false
+	}
+	base, err := b.s.load(src, baseID, int(hits[0].loc.depth))
+	if err != nil || base.Kind() != o.Kind() || len(base) > entry.MaxDelta {
+		return baseID, nil, 0, false
+	}
+	return baseID, base, hits[0].loc.depth, true
+}
+
+// append adds an entry's bytes to the pack. One that is there already stays,
+// unless it is to be replaced.
+func (b *Batch) append(id object.ID, data []byte, depth uint8, replace bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return b.err
+	}
+	if _, ok := b.locs[id]; ok && !replace {
+		return nil
+	}
+	b.buf = binary.AppendUvarint(b.buf, uint64(len(data)))
+	offset := b.flushed + int64(len(b.buf))
+	if offset+int64(len(data)) >= maxPackSize {
+		b.err = fmt.Errorf("object/pack: a batch of more than %d bytes", int64(maxPackSize))
+		return b.err
+	}
+	b.buf = append(b.buf, data...)
+	b.locs[id] = location{offset: offset, length: uint32(len(data)), depth: depth}
+	if len(b.buf) < flushAt {
+		return nil
+	}
+	return b.flush()
+}
+
+// flush writes what was collected. It is called with b.mu held.
+func (b *Batch) flush() error {
+	if _, err := b.f.Write(b.buf); err != nil {
+		b.err = fmt.Errorf("object/pack: writing %d bytes: %w", len(b.buf), err)
+		return b.err
+	}
+	b.flushed += int64(len(b.buf))
+	b.buf = b.buf[:0]
+	return nil
+}
+
+// Commit implements [object.Batch]. Whatever fails before the pack has its name
+// leaves the store as it was, and the batch is discarded.
+func (b *Batch) Commit(ctx context.Context) error {
+	return b.commit(ctx, true)
+}
+
+func (b *Batch) commit(ctx context.Context, join bool) error {
+	err := ctx.Err()
+	if err == nil {
+		err = b.failed()
+	}
+	if err != nil {
+		_ = b.Discard() // the first error says more
+		return err
+	}
+	b.mu.Lock()
+	empty := len(b.locs) == 0
+	b.mu.Unlock()
+	if empty {
+		return b.Discard()
+	}
+	var replaced []*packFile
+	if join {
+		var done func()
+		if replaced, done, err = b.join(ctx); err != nil {
+			_ = b.Discard()
+			return err
+		}
+		defer done()
+	}
+	name, err := b.finish()
+	if err != nil {
+		_ = b.Discard()
+		return err
+	}
+	return b.s.add(name, replaced)
+}
+
+// finish writes the index, makes the pack durable and gives it its name.
+func (b *Batch) finish() (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return "", b.err
+	}
+	var nonce [8]byte
+	_, _ = rand.Read(nonce[:]) // never fails (crypto/rand)
+	tail := encodeIndex(b.locs, b.flushed+int64(len(b.buf)), nonce)
+	b.buf = append(b.buf, tail...)
+	if err := b.flush(); err != nil {
+		return "", err
+	}
+	if err := b.f.Sync(); err != nil {
+		return "", fmt.Errorf("object/pack: making a pack durable: %w", err)
+	}
+	if err := b.f.Close(); err != nil {
+		return "", fmt.Errorf("object/pack: closing a pack: %w", err)
+	}
+	b.f = nil
+	name := packName(tail)
+	if err := b.s.fs.Rename(b.temp, name); err != nil {
+		return "", fmt.Errorf("object/pack: naming a pack: %w", err)
+	}
+	b.end()
+	if err := b.s.fs.Sync(); err != nil {
+		return "", fmt.Errorf("object/pack: %w", err)
+	}
+	return name, nil
+}
+
+// end is called with b.mu held, once the batch has no file of its own any more.
+func (b *Batch) end() {
+	b.ended = true
+	b.locs, b.buf = nil, nil
+	if b.err == nil {
+		b.err = ErrClosed
+	}
+	b.s.mu.Lock()
+	delete(b.s.open, b)
+	b.s.mu.Unlock()
+}
+
+// Discard implements [object.Batch].
+func (b *Batch) Discard() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return nil
+	}
+	b.end()
+	if b.f != nil {
+		b.f.Close() // what was written goes away
+		b.f = nil
+	}
+	if err := b.s.fs.Remove(b.temp); err != nil {
+		return fmt.Errorf("object/pack: removing a discarded batch: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package pack
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"slices"
+
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/entry"
+)
+
+// The parts of a pack (object/FORMAT.md §12).
+const (
+	packMagic   = "CONSTLP1"
+	indexMagic  = "CONSTLI1"
+	footerSize  = 8 + 8 + 8 + 4 + 4 + 8
+	locSize     = 6 + 4 + 1
+	perObject   = object.IDSize + locSize
+	maxPackSize = 1 << 48
+)
+
+// maxDepth is how many deltas may stand between an entry and one that is none.
+const maxDepth = 16
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// location says where in a pack an entry is.
+type location struct {
+	offset int64
+	length uint32
+	// depth is the number of deltas below the entry. Some entry of a delta's base
+	// has a smaller one, which is what makes every chain end.
+	depth uint8
+}
+
+// index finds the entries of one pack. It is the index's bytes as they are in
+// the file, for there may be millions.
+type index struct {
+	ids  []byte // sorted
+	locs []byte
+	n    int
+}
+
+func (x *index) id(i int) object.ID {
+	return object.ID(x.ids[i*object.IDSize : (i+1)*object.IDSize])
+}
+
+func (x *index) loc(i int) location {
+	b := x.locs[i*locSize:]
+	return location{
+		offset: int64(binary.BigEndian.Uint16(b))<<32 | int64(binary.BigEndian.Uint32(b[2:])),
+		length: binary.BigEndian.Uint32(b[6:]),
+		depth:  b[10],
+	}
+}
+
+// find returns where the object is. Ids are hashes, so their place is nearly
+// where their first bytes say.
+func (x *index) find(id object.ID) (location, bool) {
+	if x.n == 0 {
+		return location{}, false
+	}
+	at := int(uint64(binary.BigEndian.Uint32(id[:])) * uint64(x.n) >> 32)
+	lo, hi := 0, x.n
+	step := 4
+	if x.compare(at, id) <= 0 {
+		lo = at
+		for lo+step < x.n && x.compare(lo+step, id) <= 0 {
+			lo += step
+			step *= 2
+		}
+		hi = min(lo+step, x.n)
+	} else {
+		hi = at
+		for hi-step >= 0 && x.compare(hi-step, id) > 0 {
+			hi -= step
+			step *= 2
+		}
+		lo = max(hi-step, 0)
+	}
+	for lo < hi {
+		mid := (lo + hi) / 2
+		switch c := x.compare(mid, id); {
+		case c == 0:
+			return x.loc(mid), true
+		case c < 0:
+			lo = mid + 1
+		default:
+			hi = mid
+		}
+	}
+	return location{}, false
+}
+
+func (x *index) compare(i int, id object.ID) int {
+	return bytes.Compare(x.ids[i*object.IDSize:(i+1)*object.IDSize], id[:])
+}
+
+// encodeIndex returns the index and footer for entries that end at offset end.
+// The nonce gives every pack a name of its own.
+func encodeIndex(locs map[object.ID]location, end int64, nonce [8]byte) []byte {
+	ids := make([]object.ID, 0, len(locs))
+	for id := range locs {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, object.ID.Compare)
+	b := make([]byte, 0, len(ids)*perObject+footerSize)
+	for i := range ids {
+		b = append(b, ids[i][:]...)
+	}
+	for _, id := range ids {
+		l := locs[id]
+		b = binary.BigEndian.AppendUint16(b, uint16(l.offset>>32))
+		b = binary.BigEndian.AppendUint32(b, uint32(l.offset))
+		b = binary.BigEndian.AppendUint32(b, l.length)
+		b = append(b, l.depth)
+	}
+	sum := crc32.Checksum(b, castagnoli)
+	footer := binary.BigEndian.AppendUint64(nil, uint64(end))
+	footer = binary.BigEndian.AppendUint64(footer, uint64(len(ids)))
+	footer = append(footer, nonce[:]...)
+	footer = binary.BigEndian.AppendUint32(footer, sum)
+	footer = binary.BigEndian.AppendUint32(footer, crc32.Checksum(footer, castagnoli))
+	footer = append(footer, indexMagic...)
+	return append(b, footer...)
+}
+
+// decodeFooter returns where the index begins and how many objects it names.
+func decodeFooter(b []byte, size int64) (start int64, n int, sum uint32, err error) {
+	if len(b) != footerSize || string(b[footerSize-8:]) != indexMagic {
+		return 0, 0, 0, fmt.Errorf("%w: the pack has no footer", object.ErrCorrupt)
+	}
+	if crc32.Checksum(b[:28], castagnoli) != binary.BigEndian.Uint32(b[28:]) {
+		return 0, 0, 0, fmt.Errorf("%w: the pack's footer does not match its checksum", object.ErrCorrupt)
+	}
+	s, count := binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])
+	space := uint64(size - footerSize - int64(len(packMagic)))
+	if size >= maxPackSize || count > space/perObject || s != uint64(size-footerSize)-count*perObject {
+		return 0, 0, 0, fmt.Errorf("%w: the pack's footer claims %d objects indexed from byte %d of %d", object.ErrCorrupt, count, s, size)
+	}
+	return int64(s), int(count), binary.BigEndian.Uint32(b[24:]), nil
+}
+
+// decodeIndex returns the index that the bytes are. It keeps them. end is where
+// the entries end.
+func decodeIndex(b []byte, n int, sum uint32, end int64) (index, error) {
+	if crc32.Checksum(b, castagnoli) != sum {
+		return index{}, fmt.Errorf("%w: the pack's index does not match its checksum", object.ErrCorrupt)
+	}
+	x := index{ids: b[:n*object.IDSize], locs: b[n*object.IDSize:], n: n}
+	for i := range n {
+		if i > 0 && x.compare(i-1, x.id(i)) >= 0 {
+			return index{}, fmt.Errorf("%w: the pack's index is out of order", object.ErrCorrupt)
+		}
+		l := x.loc(i)
+		if l.offset <= int64(len(packMagic)) || l.length > entry.MaxSize || l.offset+int64(l.length) > end || l.depth > maxDepth {
+			return index{}, fmt.Errorf("%w: the pack's index points outside it", object.ErrCorrupt)
+		}
+	}
+	return x, nil
+}
