@@ -1,0 +1,36 @@
+package refs
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/windows"
+)
+
+// tryLock takes the exclusive lock of an open file, or reports false if another
+// open file has it. The system gives the lock back when the process ends, however it ends.
+func tryLock(f *os.File) (bool, error) {
+	err := windows.LockFileEx(windows.Handle(f.Fd()),
+		windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, new(windows.Overlapped))
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// rename puts a file in the place of another at once. Windows refuses that while
+// somebody has the old file open, so it waits a little for readers to finish.
+func rename(from, to string) error {
+	for wait := time.Millisecond; ; wait *= 2 {
+		err := os.Rename(from, to)
+		busy := errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_ACCESS_DENIED)
+		if !busy || wait > time.Second {
+			return err
+		}
+		time.Sleep(wait)
+	}
+}
+
+// syncDir does nothing: Windows has no call to sync a folder.
+func syncDir(string) error { return nil }
