@@ -1,0 +1,49 @@
+// Package durable has the few disk operations that differ between systems and
+// on which the safety of what is stored rests: locks that end with their
+// process, renames that replace, and making names durable.
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// TryLock takes the exclusive lock of an open file, or reports false if another
+// open file has it, in this process or another. Closing the file gives the lock
+// back, as the end of the process does, however it ends.
+func TryLock(f *os.File) (bool, error) { return tryLock(f) }
+
+// Rename puts a file in the place of another at once.
+func Rename(from, to string) error { return rename(from, to) }
+
+// SyncDir makes the names in a folder durable, where the system can.
+func SyncDir(dir string) error { return syncDir(dir) }
+
+// WriteFile puts a file with the given content and permissions (before the
+// umask) in place of whatever was there. Whoever reads it sees the old content or
+// the new one, after a crash too. The temporary file stands in the same folder
+// and ends in .tmp.
+func WriteFile(path string, data []byte, mode os.FileMode) error {
+	dir, name := filepath.Split(path)
+	tmp, err := os.CreateTemp(dir, name+"-*.tmp")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	_, err = tmp.Write(data)
+	if err == nil {
+		err = tmp.Chmod(mode)
+	}
+	if err == nil {
+		err = tmp.Sync()
+	}
+	err = errors.Join(err, tmp.Close())
+	if err == nil {
+		err = rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("writing %s: %w", name, err), os.Remove(tmp.Name()))
+	}
+	return syncDir(dir)
+}
