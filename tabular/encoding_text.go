@@ -1,0 +1,329 @@
+package tabular
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/constl/constl/object"
+)
+
+// Texts as they are: constant, plain, or by dictionary (FORMAT.md, "Segments").
+
+// isConstant reports whether all cells have the same text.
+func isConstant(c Cells) bool {
+	first := c.At(0)
+	n := uint32(len(first))
+	start := n
+	for _, end := range c.Ends[1:] {
+		if end-start != n || !bytes.Equal(c.Data[start:end], first) {
+			return false
+		}
+		start = end
+	}
+	return true
+}
+
+func appendConstant(dst []byte, text []byte) []byte {
+	dst = append(dst, encodingConstant)
+	dst = binary.AppendUvarint(dst, uint64(len(text)))
+	return append(dst, text...)
+}
+
+// appendTexts appends cells, at least one, by whatever way suits texts.
+func (e *SegmentEncoder) appendTexts(dst []byte, c Cells) []byte {
+	if isConstant(c) {
+		return appendConstant(dst, c.At(0))
+	}
+	if e.dict.build(c, c.Len()/2) {
+		return e.appendDictionary(dst, c)
+	}
+	dst = append(dst, encodingPlain)
+	dst = appendPlanes(dst, e.lengths(c, nil))
+	return append(dst, c.Data[:c.Ends[len(c.Ends)-1]]...)
+}
+
+// lengths returns the lengths of the cells, or of those at the given places.
+func (e *SegmentEncoder) lengths(c Cells, places []uint32) []int64 {
+	if places != nil {
+		out := e.scratch[:len(places)]
+		for i, at := range places {
+			out[i] = int64(len(c.At(int(at))))
+		}
+		return out
+	}
+	out := e.scratch[:c.Len()]
+	start := uint32(0)
+	for i, end := range c.Ends {
+		out[i] = int64(end - start)
+		start = end
+	}
+	return out
+}
+
+// appendDictionary appends the cells by the dictionary that was built of them.
+func (e *SegmentEncoder) appendDictionary(dst []byte, c Cells) []byte {
+	first := e.dict.first
+	dst = append(dst, encodingDictionary)
+	dst = binary.AppendUvarint(dst, uint64(len(first)))
+	dst = appendPlanes(dst, e.lengths(c, first))
+	for _, at := range first {
+		dst = append(dst, c.At(int(at))...)
+	}
+	codes := e.scratch[:c.Len()]
+	for i, code := range e.dict.codes {
+		codes[i] = int64(code)
+	}
+	return appendPlanes(dst, codes)
+}
+
+// dictionary finds the different texts among cells.
+type dictionary struct {
+	slots []dictSlot // a power of two, at most half of them taken
+	codes []uint16   // of each cell
+	first []uint32   // where each code first stands
+}
+
+// dictSlot holds a text of up to eight bytes as word and length, which is all
+// there is to compare, or a longer one's hash. A free slot has no length.
+type dictSlot struct {
+	word   uint64
+	length uint32 // plus one
+	code   uint32
+}
+
+const dictStart = 512 // slots
+
+// build finds the codes of all cells, in order of first appearance. It gives up,
+// and returns false, when more than limit texts differ or the first thousand
+// cells show no sign of repeating.
+func (t *dictionary) build(c Cells, limit int) bool {
+	t.first = t.first[:0]
+	t.codes = slices.Grow(t.codes[:0], c.Len())[:c.Len()]
+	if cap(t.slots) < dictStart {
+		t.slots = make([]dictSlot, dictStart)
+	}
+	t.slots = t.slots[:dictStart]
+	clear(t.slots)
+	start := uint32(0)
+	for i, end := range c.Ends {
+		text := c.Data[start:end]
+		var word uint64
+		switch n := len(text); {
+		case n > 8:
+			word = xxhash.Sum64(text)
+		case end >= 8:
+			if n > 0 {
+				word = binary.LittleEndian.Uint64(c.Data[end-8:]) >> (uint(8-n) * 8)
+			}
+		default:
+			for k, b := range text {
+				word |= uint64(b) << (8 * k)
+			}
+		}
+		start = end
+		slot := t.find(c, text, word)
+		if slot.length == 0 {
+			code := len(t.first)
+			if code >= limit || code >= 896 && code*8 >= i*7 {
+				return false
+			}
+			*slot = dictSlot{word, uint32(len(text)) + 1, uint32(code)}
+			t.first = append(t.first, uint32(i))
+			t.codes[i] = uint16(code)
+			if len(t.first)*2 > len(t.slots) {
+				t.grow()
+			}
+			continue
+		}
+		t.codes[i] = uint16(slot.code)
+	}
+	return true
+}
+
+// find returns the slot of a text, or the free one where it belongs.
+func (t *dictionary) find(c Cells, text []byte, word uint64) *dictSlot {
+	mask := uint64(len(t.slots) - 1)
+	length := uint32(len(text)) + 1
+	for at := slotOf(word, length); ; at++ {
+		slot := &t.slots[at&mask]
+		if slot.length == 0 {
+			return slot
+		}
+		if slot.word == word && slot.length == length &&
+			(len(text) <= 8 || bytes.Equal(c.At(int(t.first[slot.code])), text)) {
+			return slot
+		}
+	}
+}
+
+func slotOf(word uint64, length uint32) uint64 {
+	h := (word ^ uint64(length)<<56) * 0x9e3779b97f4a7c15
+	return h ^ h>>32
+}
+
+func (t *dictionary) grow() {
+	old := slices.Clone(t.slots)
+	n := 2 * len(old)
+	if cap(t.slots) < n {
+		t.slots = make([]dictSlot, n)
+	}
+	t.slots = t.slots[:n]
+	clear(t.slots)
+	mask := uint64(n - 1)
+	for _, slot := range old {
+		if slot.length == 0 {
+			continue
+		}
+		at := slotOf(slot.word, slot.length)
+		for t.slots[at&mask].length != 0 {
+			at++
+		}
+		t.slots[at&mask] = slot
+	}
+}
+
+// takeTexts decodes n ≥ 1 cells written by appendTexts. Their texts may be
+// limit bytes long in all.
+func takeTexts(d *object.Decoder, encoding byte, n, limit int) Cells {
+	switch encoding {
+	case encodingConstant:
+		return takeConstant(d, n, limit)
+	case encodingPlain:
+		return takePlain(d, n, limit)
+	case encodingDictionary:
+		return takeDictionary(d, n, limit)
+	}
+	d.Fail("unknown encoding %d of a segment", encoding)
+	return Cells{}
+}
+
+func takeConstant(d *object.Decoder, n, limit int) Cells {
+	text := d.Bytes(min(limit/n, MaxCell))
+	if d.Err() != nil {
+		return Cells{}
+	}
+	c := Cells{Ends: make([]uint32, n)}
+	if len(text) > 0 {
+		c.Data = bytes.Repeat(text, n)
+	}
+	for i := range c.Ends {
+		c.Ends[i] = uint32((i + 1) * len(text))
+	}
+	return c
+}
+
+// takeEnds decodes n lengths and returns where the texts end.
+func takeEnds(d *object.Decoder, n, limit int) []uint32 {
+	p := takePlanes(d, n)
+	if d.Err() != nil {
+		return nil
+	}
+	ends := make([]uint32, n)
+	var block [planeBlock]int64
+	end := 0
+	for from := 0; from < n; from += planeBlock {
+		for i, length := range p.block(&block, from) {
+			if length < 0 || length > int64(min(MaxCell, limit-end)) {
+				d.Fail("a text of %d bytes", length)
+				return nil
+			}
+			end += int(length)
+			ends[from+i] = uint32(end)
+		}
+	}
+	return ends
+}
+
+func takePlain(d *object.Decoder, n, limit int) Cells {
+	ends := takeEnds(d, n, limit)
+	if d.Err() != nil {
+		return Cells{}
+	}
+	data := d.Raw(int(ends[n-1]))
+	if d.Err() != nil {
+		return Cells{}
+	}
+	c := Cells{Data: slices.Clone(data), Ends: ends}
+	if isConstant(c) {
+		d.Fail("a constant column is written out")
+	}
+	return c
+}
+
+func takeDictionary(d *object.Decoder, n, limit int) Cells {
+	distinct := int(d.Size(int64(n / 2)))
+	if d.Err() == nil && distinct < 2 {
+		d.Fail("a dictionary of %d texts", distinct)
+	}
+	if d.Err() != nil {
+		return Cells{}
+	}
+	entries := Cells{Ends: takeEnds(d, distinct, limit)}
+	if d.Err() == nil {
+		entries.Data = d.Raw(int(entries.Ends[distinct-1]))
+	}
+	codes := takePlanes(d, n)
+	if d.Err() != nil {
+		return Cells{}
+	}
+	var t dictionary
+	if !t.build(entries, distinct+1) || len(t.first) != distinct {
+		d.Fail("a text stands twice in a dictionary")
+		return Cells{}
+	}
+	return expand(d, entries, &codes, limit)
+}
+
+// expand writes the texts out that codes stand for, which must name all entries
+// in order of first appearance.
+func expand(d *object.Decoder, entries Cells, codes *planes, limit int) Cells {
+	distinct := int64(entries.Len())
+	c := Cells{Ends: make([]uint32, codes.n)}
+	var block [planeBlock]int64
+	var seen int64
+	total := 0
+	for from := 0; from < codes.n; from += planeBlock {
+		for i, code := range codes.block(&block, from) {
+			if code < 0 || code > seen || code >= distinct {
+				d.Fail("a dictionary is out of order")
+				return Cells{}
+			}
+			if code == seen {
+				seen++
+			}
+			total += len(entries.At(int(code)))
+			if total > limit {
+				d.Fail("texts of more than %d bytes", limit)
+				return Cells{}
+			}
+			c.Ends[from+i] = uint32(total)
+		}
+	}
+	if seen != distinct {
+		d.Fail("a dictionary has texts that are not used")
+		return Cells{}
+	}
+	// Entries are copied eight bytes at a time; what goes beyond is overwritten.
+	c.Data = make([]byte, total+8)
+	wide := append(slices.Clone(entries.Data), make([]byte, 8)...)
+	at := 0
+	for from := 0; from < codes.n; from += planeBlock {
+		for _, code := range codes.block(&block, from) {
+			start := uint32(0)
+			if code > 0 {
+				start = entries.Ends[code-1]
+			}
+			n := int(entries.Ends[code] - start)
+			if n <= 8 {
+				binary.LittleEndian.PutUint64(c.Data[at:], binary.LittleEndian.Uint64(wide[start:]))
+			} else {
+				copy(c.Data[at:], wide[start:int(start)+n])
+			}
+			at += n
+		}
+	}
+	c.Data = c.Data[:total]
+	return c
+}
