@@ -80,5 +80,5 @@ const (
 	MaxFields  = 1 << 16 // fields of a table
 	MaxCell    = 1 << 20 // bytes of one cell; a file with a longer one is no table
 	MaxName    = 1 << 12 // bytes of a field's name or id
-	GroupBytes = 4 << 20 // bytes of cell text after which a row group ends in any case
+	GroupBytes = 4 << 20 // bytes of text that one column of a row group cannot be over
 )

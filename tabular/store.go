@@ -1,0 +1,75 @@
+package tabular
+
+import (
+	"fmt"
+
+	"github.com/constl/constl/object"
+)
+
+// desk is the working memory of one of a Builder's workers.
+type desk struct {
+	encoder SegmentEncoder
+	cells   Cells
+	payload []byte // of all segments of the group
+	ends    []int
+}
+
+// store encodes a group and puts it and its segments.
+func (d *desk) store(b *Builder, j *groupJob) error {
+	d.payload, d.ends = d.payload[:0], d.ends[:0]
+	j.columns = make([]CellStats, b.width)
+	for col := range b.width {
+		gather(&d.cells, j.spans, col)
+		d.payload = d.encoder.Append(d.payload, d.cells)
+		d.ends = append(d.ends, len(d.payload))
+		j.columns[col] = d.encoder.Stats()
+	}
+	if gatherExceptions(&d.cells, j.spans) {
+		d.payload = d.encoder.Append(d.payload, d.cells)
+	}
+	d.ends = append(d.ends, len(d.payload))
+	var bases []object.ID
+	var groupBase object.ID
+	if j.base != nil {
+		groupBase = j.base.id
+		var err error
+		if bases, err = b.parent.groupBases(b.ctx, *j.base, b.o.ParentColumns); err != nil {
+			return fmt.Errorf("read the parent's row group: %w", err)
+		}
+	}
+	segments, err := d.putSegments(b, bases)
+	if err != nil {
+		return err
+	}
+	if j.id, err = b.rw.Put(b.ctx, encodeGroup(j.rows, segments), groupBase); err != nil {
+		return fmt.Errorf("store row group: %w", err)
+	}
+	return nil
+}
+
+// putSegments puts those segments that do not stand inline.
+func (d *desk) putSegments(b *Builder, bases []object.ID) ([]segmentRef, error) {
+	segments := make([]segmentRef, len(d.ends))
+	rule := newInlineRule(len(d.payload))
+	start := 0
+	for i, end := range d.ends {
+		payload := d.payload[start:end:end]
+		start = end
+		switch {
+		case len(payload) == 0:
+		case rule.inline(len(payload)):
+			segments[i].inline = payload
+		default:
+			var base object.ID
+			if bases != nil {
+				base = bases[i]
+			}
+			id, err := b.rw.Put(b.ctx, object.New(object.KindSegment, payload), base)
+			if err != nil {
+				return nil, fmt.Errorf("store segment: %w", err)
+			}
+			segments[i].link = id
+		}
+	}
+	return segments, nil
+}
