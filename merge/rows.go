@@ -1,0 +1,383 @@
+package merge
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/constl/constl/tabular"
+)
+
+// slot is one row of the merge: where each version has it, or -1.
+type slot struct{ base, ours, theirs int32 }
+
+func (s *slot) in(side sideName) int32 {
+	switch side {
+	case sideBase:
+		return s.base
+	case sideOurs:
+		return s.ours
+	}
+	return s.theirs
+}
+
+func (s *slot) set(side sideName, row int32) {
+	switch side {
+	case sideBase:
+		s.base = row
+	case sideOurs:
+		s.ours = row
+	default:
+		s.theirs = row
+	}
+}
+
+const (
+	batchRows  = 1 << 11 // rows handed to the builder at once
+	batchBytes = 1 << 20 // or when their text is this long
+)
+
+// rowWriter gathers rows into batches for a builder.
+type rowWriter struct {
+	builder *tabular.Builder
+	width   int
+	rows    tabular.Rows
+	count   int64 // rows written so far
+}
+
+func (w *rowWriter) add(cells [][]byte, exceptions []tabular.Exception) error {
+	at := w.rows.Len()
+	w.rows.Width = w.width
+	for _, c := range cells {
+		w.rows.Cells = append(w.rows.Cells, tabular.Ref{Off: uint32(len(w.rows.Buf)), Len: uint32(len(c))})
+		w.rows.Buf = append(w.rows.Buf, c...)
+	}
+	for _, x := range exceptions {
+		x.Row = at
+		w.rows.Exceptions = append(w.rows.Exceptions, x)
+	}
+	w.count++
+	if at+1 >= batchRows || len(w.rows.Buf) >= batchBytes {
+		return w.flush()
+	}
+	return nil
+}
+
+func (w *rowWriter) flush() error {
+	if w.rows.Len() == 0 {
+		return nil
+	}
+	rows := w.rows
+	w.rows = tabular.Rows{}
+	return w.builder.Add(rows)
+}
+
+func (w *rowWriter) addGroup(t *tabular.Table, ref tabular.GroupRef) error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	w.count += int64(ref.Rows)
+	return w.builder.AddGroup(t, ref)
+}
+
+// rowMerge merges rows of one region cell by cell.
+type rowMerge struct {
+	*tableMerge
+	grids      [3]*grid
+	exceptions [3]map[int32][]tabular.Exception // by side, by row; cols are the result's
+	all        []int                            // every merged column
+	cells      [][]byte
+	both       bool // the row at hand has something of either side
+}
+
+// newRowMerge loads every column of the grids, of which some may be nil.
+func (m *tableMerge) newRowMerge(ctx context.Context, grids [3]*grid) (*rowMerge, error) {
+	v := &rowMerge{tableMerge: m, grids: grids, cells: make([][]byte, len(m.cols)), all: make([]int, len(m.cols))}
+	for c := range v.all {
+		v.all[c] = c
+	}
+	for s, g := range grids {
+		if g == nil {
+			continue
+		}
+		if err := g.load(ctx, v.all...); err != nil {
+			return nil, err
+		}
+		if err := v.loadExceptions(ctx, sideName(s), g); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+func (v *rowMerge) loadExceptions(ctx context.Context, s sideName, g *grid) error {
+	place := make(map[int]int)
+	for merged, own := range g.side.cols {
+		if own >= 0 {
+			place[own] = merged
+		}
+	}
+	for i, group := range g.groups {
+		list, err := group.Exceptions(ctx)
+		if err != nil {
+			return err
+		}
+		for _, x := range list {
+			row := int32(g.starts[i] + x.Row)
+			// A dropped column takes what is said about its cells along.
+			if _, ok := place[x.Col]; !ok && x.Col != tabular.WholeRow {
+				continue
+			}
+			if v.exceptions[s] == nil {
+				v.exceptions[s] = make(map[int32][]tabular.Exception)
+			}
+			v.exceptions[s][row] = append(v.exceptions[s][row], x)
+		}
+	}
+	return nil
+}
+
+// cell returns a version's text of a cell, and whether it has the cell at all.
+func (v *rowMerge) cell(sl *slot, s sideName, col int) ([]byte, bool) {
+	row, g := sl.in(s), v.grids[s]
+	if row < 0 || !g.has(col) {
+		return nil, false
+	}
+	return g.cell(int(row), col), true
+}
+
+// write merges one row and appends it to the result.
+func (v *rowMerge) write(sl slot) error {
+	v.stats.RowsMerged++
+	v.both = false
+	usedOurs, usedTheirs := false, false
+	for c := range v.cols {
+		ours, inOurs := v.cell(&sl, sideOurs, c)
+		theirs, inTheirs := v.cell(&sl, sideTheirs, c)
+		switch {
+		case inOurs && inTheirs:
+			base, inBase := v.cell(&sl, sideBase, c)
+			text, conflict := mergeValue(v.cols[c].field.Type, inBase, base, ours, theirs)
+			if conflict {
+				v.reportCell(&sl, c)
+			}
+			v.cells[c] = text
+			if !bytes.Equal(ours, theirs) && !conflict {
+				usedOurs = usedOurs || bytes.Equal(text, ours)
+				usedTheirs = usedTheirs || bytes.Equal(text, theirs)
+			}
+		case inTheirs:
+			v.cells[c] = theirs
+		default:
+			v.cells[c] = ours
+		}
+	}
+	if usedOurs && usedTheirs {
+		v.stats.RowsBoth++
+	}
+	return v.out.add(v.cells, v.mergeExceptions(&sl))
+}
+
+func (v *rowMerge) keyTexts(sl *slot) []string {
+	if len(v.key) == 0 {
+		return nil
+	}
+	for _, s := range []sideName{sideOurs, sideTheirs, sideBase} {
+		if row := sl.in(s); row >= 0 {
+			return v.grids[s].texts(int(row), v.key)
+		}
+	}
+	return nil
+}
+
+func (v *rowMerge) version(sl *slot, s sideName, col int) Version {
+	text, ok := v.cell(sl, s, col)
+	return Version{Present: ok, Text: string(text)}
+}
+
+func (v *rowMerge) reportCell(sl *slot, col int) {
+	kind := KindCell
+	if sl.base < 0 {
+		kind = KindRowAdded
+	}
+	v.conflicts = append(v.conflicts, Conflict{Kind: kind, Key: v.keyTexts(sl), Row: v.out.count + 1, Column: label(v.cols[col].field),
+		Base: v.version(sl, sideBase, col), Ours: v.version(sl, sideOurs, col), Theirs: v.version(sl, sideTheirs, col)})
+}
+
+// reportDeleted reports a row that one side deleted and the other changed. It
+// will be the next row of the result.
+func (v *rowMerge) reportDeleted(sl *slot) {
+	c := Conflict{Kind: KindRowDeleted, Key: v.keyTexts(sl), Row: v.out.count + 1, Detail: "the changed row stays"}
+	for i := range v.cols {
+		c.Columns = append(c.Columns, label(v.cols[i].field))
+	}
+	whole := func(s sideName) Version {
+		row := sl.in(s)
+		if row < 0 {
+			return Version{}
+		}
+		return Version{Present: true, Cells: v.grids[s].texts(int(row), v.all)}
+	}
+	c.Base, c.Ours, c.Theirs = whole(sideBase), whole(sideOurs), whole(sideTheirs)
+	v.conflicts = append(v.conflicts, c)
+}
+
+// changed reports whether a side changed a row that the base has: some value of
+// it, not just a spelling, in a column that both have.
+func (v *rowMerge) changed(sl *slot, s sideName) bool {
+	for c := range v.cols {
+		base, inBase := v.cell(sl, sideBase, c)
+		text, in := v.cell(sl, s, c)
+		if inBase && in && !sameValue(v.cols[c].field.Type, base, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// compareRows orders rows by content: by the key's cells first, then by all.
+func (v *rowMerge) compareRows(a, b *slot) int {
+	if c := v.compareBy(a, b, v.key); c != 0 {
+		return c
+	}
+	return v.compareBy(a, b, v.all)
+}
+
+func (v *rowMerge) compareBy(a, b *slot, cols []int) int {
+	for _, c := range cols {
+		if d := compareTexts(v.content(a, c), v.content(b, c)); d != 0 {
+			return d
+		}
+	}
+	return 0
+}
+
+// content is the text that stands for a cell in comparisons. It must not depend
+// on which side is ours: where both have one, it is the smaller.
+func (v *rowMerge) content(sl *slot, col int) []byte {
+	ours, inOurs := v.cell(sl, sideOurs, col)
+	theirs, inTheirs := v.cell(sl, sideTheirs, col)
+	switch {
+	case inOurs && inTheirs:
+		return smaller(ours, theirs)
+	case inOurs:
+		return ours
+	}
+	return theirs
+}
+
+// formKey names one exception of a row.
+type formKey struct {
+	col  int
+	code uint8
+}
+
+// mergeExceptions merges how the row is written. An exception about a cell is
+// true only of that cell's text; of two ways to write one text the smaller wins.
+func (v *rowMerge) mergeExceptions(sl *slot) []tabular.Exception {
+	var lists [3]map[formKey][]byte
+	any := false
+	for s := range lists {
+		lists[s] = v.formOf(sl, sideName(s))
+		any = any || len(lists[s]) > 0
+	}
+	if !any {
+		return nil
+	}
+	var keys []formKey
+	for s := sideOurs; s <= sideTheirs; s++ {
+		for k := range lists[s] {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, func(a, b formKey) int { return cmp.Or(cmp.Compare(a.col, b.col), cmp.Compare(a.code, b.code)) })
+	var out []tabular.Exception
+	for _, k := range slices.Compact(keys) {
+		if text, ok := v.mergeForm(sl, k, &lists); ok {
+			out = append(out, tabular.Exception{Col: k.col, Code: k.code, Text: text})
+		}
+	}
+	return out
+}
+
+// formOf returns the exceptions of a version's row that hold in the result.
+func (v *rowMerge) formOf(sl *slot, s sideName) map[formKey][]byte {
+	row := sl.in(s)
+	if row < 0 || len(v.exceptions[s]) == 0 {
+		return nil
+	}
+	var out map[formKey][]byte
+	g := v.grids[s]
+	for _, x := range v.exceptions[s][row] {
+		col := x.Col
+		if col != tabular.WholeRow {
+			col = slices.Index(g.side.cols, x.Col)
+			if !bytes.Equal(g.cell(int(row), col), v.cells[col]) {
+				continue
+			}
+		}
+		if !sameLayout(v.forms[s].Layout, v.form.Layout) || !g.side.fits() || !v.verbatim(sl, s) {
+			var ok bool
+			if v.forms[s].Layout.Codec != v.form.Layout.Codec {
+				continue
+			}
+			if x, ok = v.layouts.CarryException(x, v.forms[s], v.form, col, v.cells); !ok {
+				continue
+			}
+		}
+		if out == nil {
+			out = make(map[formKey][]byte)
+		}
+		out[formKey{x.Col, x.Code}] = x.Text
+	}
+	return out
+}
+
+// verbatim reports whether the merged row's cells are those of the side.
+func (v *rowMerge) verbatim(sl *slot, s sideName) bool {
+	for c := range v.cols {
+		if text, _ := v.cell(sl, s, c); !bytes.Equal(text, v.cells[c]) {
+			return false
+		}
+	}
+	return true
+}
+
+// mergeForm merges one exception.
+func (v *rowMerge) mergeForm(sl *slot, k formKey, lists *[3]map[formKey][]byte) ([]byte, bool) {
+	has := func(s sideName) bool {
+		row := sl.in(s)
+		return row >= 0 && (k.col == tabular.WholeRow ||
+			v.grids[s].has(k.col) && bytes.Equal(v.grids[s].cell(int(row), k.col), v.cells[k.col]))
+	}
+	ours, inOurs := lists[sideOurs][k]
+	theirs, inTheirs := lists[sideTheirs][k]
+	switch {
+	case !has(sideTheirs):
+		return ours, inOurs
+	case !has(sideOurs):
+		return theirs, inTheirs
+	case inOurs == inTheirs && bytes.Equal(ours, theirs):
+		return ours, inOurs
+	}
+	if has(sideBase) {
+		base, inBase := lists[sideBase][k]
+		switch {
+		case inOurs == inBase && bytes.Equal(ours, base):
+			return theirs, inTheirs
+		case inTheirs == inBase && bytes.Equal(theirs, base):
+			return ours, inOurs
+		}
+	}
+	if k.col == tabular.WholeRow && inOurs && inTheirs {
+		v.conflicts = append(v.conflicts, Conflict{Kind: KindRowForm, Key: v.keyTexts(sl), Row: v.out.count + 1,
+			Base: Version{Present: sl.base >= 0, Text: string(lists[sideBase][k])}, Ours: Version{Present: true, Text: string(ours)},
+			Theirs: Version{Present: true, Text: string(theirs)}})
+		return ours, true
+	}
+	if !inOurs || inTheirs && bytes.Compare(theirs, ours) < 0 {
+		return theirs, true
+	}
+	return ours, true
+}

@@ -1,0 +1,266 @@
+package merge
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+)
+
+// mergeRegion merges a region row by row.
+func (m *tableMerge) mergeRegion(ctx context.Context, r *region) error {
+	v, err := m.newRowMerge(ctx, r.grids)
+	if err != nil {
+		return err
+	}
+	ours, theirs := r.matches[sideOurs], r.matches[sideTheirs]
+	slots := make([]slot, r.grids[sideBase].rows(), r.grids[sideBase].rows()+16)
+	for i := range slots {
+		slots[i] = slot{int32(i), ours.toSide[i], theirs.toSide[i]}
+	}
+	if ours.same && theirs.same {
+		for _, sl := range slots {
+			if err := v.write(sl); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	slots = v.addAdded(slots, ours, theirs)
+	if !m.keyless {
+		slots = v.rekey(slots)
+	}
+	w := &ordering{n: int32(len(slots)), sorted: !m.keyless,
+		base: sequence(slots, sideBase, r.grids), ours: sequence(slots, sideOurs, r.grids), theirs: sequence(slots, sideTheirs, r.grids)}
+	w.compare = func(a, b int32) int { return v.compareRows(&slots[a], &slots[b]) }
+	var disputed map[int32]bool
+	w.alive, disputed = v.survivors(slots)
+	order, clash := w.run()
+	if clash {
+		m.conflicts = append(m.conflicts, Conflict{Kind: KindOrder, Row: m.out.count + 1,
+			Base: Version{Present: true}, Ours: Version{Present: true}, Theirs: Version{Present: true},
+			Detail: "both sides put the same rows in another order; the order is that of ours"})
+	}
+	for _, i := range order {
+		if disputed[i] {
+			v.reportDeleted(&slots[i])
+		}
+		if err := v.write(slots[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sequence lists the slots in the order in which a version has them.
+func sequence(slots []slot, s sideName, grids [3]*grid) []int32 {
+	at := make([]int32, grids[s].rows())
+	for i := range at {
+		at[i] = -1
+	}
+	for i := range slots {
+		if row := slots[i].in(s); row >= 0 {
+			at[row] = int32(i)
+		}
+	}
+	return slices.DeleteFunc(at, func(i int32) bool { return i < 0 })
+}
+
+// addAdded appends the rows that the base does not have. Those that both sides
+// added are one: with a key the rows of one key, else equal rows.
+func (v *rowMerge) addAdded(slots []slot, ours, theirs *match) []slot {
+	cols, pairUp := v.identityColumns(), !v.keyless || v.options.Additions != AdditionsSum
+	waiting := make(map[string][]int32)
+	var buf []byte
+	for j, i := range ours.toBase {
+		if i >= 0 {
+			continue
+		}
+		if pairUp {
+			buf = v.grids[sideOurs].key(buf[:0], j, cols)
+			waiting[string(buf)] = append(waiting[string(buf)], int32(len(slots)))
+		}
+		slots = append(slots, slot{-1, int32(j), -1})
+	}
+	for j, i := range theirs.toBase {
+		if i >= 0 {
+			continue
+		}
+		if pairUp {
+			buf = v.grids[sideTheirs].key(buf[:0], j, cols)
+			if q := waiting[string(buf)]; len(q) > 0 {
+				slots[q[0]].theirs = int32(j)
+				waiting[string(buf)] = q[1:]
+				continue
+			}
+		}
+		slots = append(slots, slot{-1, -1, int32(j)})
+	}
+	return slots
+}
+
+// survivors says which rows are in the result, and which of them are so only
+// because one side changed what the other deleted.
+func (v *rowMerge) survivors(slots []slot) (alive []bool, disputed map[int32]bool) {
+	alive, disputed = make([]bool, len(slots)), make(map[int32]bool)
+	for i := range slots {
+		sl := &slots[i]
+		switch {
+		case sl.ours >= 0 && sl.theirs >= 0, sl.base < 0:
+			alive[i] = true
+		case sl.ours >= 0:
+			alive[i] = v.changed(sl, sideOurs)
+		case sl.theirs >= 0:
+			alive[i] = v.changed(sl, sideTheirs)
+		}
+		if alive[i] && sl.base >= 0 && (sl.ours < 0 || sl.theirs < 0) {
+			disputed[int32(i)] = true
+		}
+	}
+	if v.keyless && v.options.Additions != AdditionsSum {
+		v.keepTwins(slots, alive)
+	}
+	return alive, disputed
+}
+
+// keepTwins lets the deletions of equal rows count once: where the sides deleted
+// different ones of several equal rows, as many go as the side that deleted more
+// of them meant, the last ones first.
+func (v *rowMerge) keepTwins(slots []slot, alive []bool) {
+	type twins struct{ list []int32 }
+	groups := make(map[string]*twins)
+	base := v.grids[sideBase]
+	var buf []byte
+	for i := range slots {
+		sl := &slots[i]
+		if sl.base < 0 || alive[i] {
+			continue
+		}
+		buf = base.key(buf[:0], int(sl.base), v.all)
+		g := groups[string(buf)]
+		if g == nil {
+			g = &twins{}
+			groups[string(buf)] = g
+		}
+		g.list = append(g.list, int32(i))
+	}
+	for _, g := range groups {
+		goneOurs, goneTheirs := 0, 0
+		for _, i := range g.list {
+			if slots[i].ours < 0 {
+				goneOurs++
+			}
+			if slots[i].theirs < 0 {
+				goneTheirs++
+			}
+		}
+		back := len(g.list) - max(goneOurs, goneTheirs)
+		for _, i := range g.list {
+			// A row deleted by both is not among those meant twice.
+			if back > 0 && (slots[i].ours >= 0 || slots[i].theirs >= 0) {
+				alive[i] = true
+				back--
+			}
+		}
+	}
+}
+
+// rekey finds rows of which one side changed nothing but the primary key, and
+// makes one of what looks like a deleted and an added row, so that the other
+// side's changes of the row follow it to its new key.
+func (v *rowMerge) rekey(slots []slot) []slot {
+	rest := v.notKey()
+	if len(rest) == 0 {
+		return slots
+	}
+	drop := make(map[int]bool)
+	for _, s := range []sideName{sideOurs, sideTheirs} {
+		v.rekeySide(slots, s, rest, drop)
+	}
+	if len(drop) == 0 {
+		return slots
+	}
+	out := slots[:0]
+	for i := range slots {
+		if !drop[i] {
+			out = append(out, slots[i])
+		}
+	}
+	return out
+}
+
+// notKey returns the columns outside the key that all three versions have.
+func (v *rowMerge) notKey() []int {
+	var out []int
+	for c := range v.cols {
+		if v.cols[c].base >= 0 && v.cols[c].ours >= 0 && v.cols[c].theirs >= 0 && !slices.Contains(v.key, c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// rekeySide looks at rows that the side alone deleted and added at one place,
+// with the same cells outside the key, each the only one of its kind.
+func (v *rowMerge) rekeySide(slots []slot, s sideName, rest []int, drop map[int]bool) {
+	other := sideOurs + sideTheirs - s
+	added, gone := make(map[string]int), make(map[string]int)
+	const several = -1
+	note := func(m map[string]int, content []byte, i int) {
+		if _, ok := m[string(content)]; ok {
+			i = several
+		}
+		m[string(content)] = i
+	}
+	basePlace, sidePlace := places(slots, sideBase, s, v.grids), places(slots, s, sideBase, v.grids)
+	var buf []byte
+	content := func(g *grid, row, place int32) bool {
+		filled := 0
+		for _, c := range rest {
+			filled += min(1, len(g.cell(int(row), c)))
+		}
+		buf = binary.AppendVarint(buf[:0], int64(place))
+		buf = g.key(buf, int(row), rest)
+		return filled >= minRekeyCells
+	}
+	for i := range slots {
+		sl := &slots[i]
+		switch {
+		case drop[i]:
+		case sl.base < 0 && sl.in(s) >= 0 && sl.in(other) < 0:
+			if row := sl.in(s); content(v.grids[s], row, sidePlace[row]) {
+				note(added, buf, i)
+			}
+		case sl.base >= 0 && sl.in(s) < 0 && sl.in(other) >= 0:
+			if content(v.grids[sideBase], sl.base, basePlace[sl.base]) {
+				note(gone, buf, i)
+			}
+		}
+	}
+	for content, i := range gone {
+		if j, ok := added[content]; ok && i != several && j != several {
+			slots[i].set(s, slots[j].in(s))
+			drop[j] = true
+		}
+	}
+}
+
+// minRekeyCells is how many cells outside the key must be filled for two rows to
+// be taken for one.
+const minRekeyCells = 2
+
+// places returns for every row of a version how many rows before it the other
+// version has too.
+func places(slots []slot, s, other sideName, grids [3]*grid) []int32 {
+	place := make([]int32, grids[s].rows())
+	for i := range slots {
+		if slots[i].in(s) >= 0 && slots[i].in(other) >= 0 {
+			place[slots[i].in(s)] = 1
+		}
+	}
+	n := int32(0)
+	for i, one := range place {
+		place[i] = n
+		n += one
+	}
+	return place
+}
