@@ -14,6 +14,8 @@ var (
 	ErrCorrupt = errors.New("damaged object")
 	// ErrInvalidID says that a text is no object id.
 	ErrInvalidID = errors.New("invalid object id")
+	// ErrSignature says that a signature is not what its key would make.
+	ErrSignature = errors.New("invalid signature")
 	// ErrReadOnly says that a store takes no new objects.
 	ErrReadOnly = errors.New("store is read-only")
 )
