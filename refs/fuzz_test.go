@@ -1,0 +1,195 @@
+package refs
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/constl/constl/object"
+)
+
+// seeds adds the golden vectors whose names begin with the prefix.
+func seeds(f *testing.F, prefix string) {
+	f.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", "vectors", prefix+"*.hex"))
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no vectors %s*: %v", prefix, err)
+	}
+	for _, file := range files {
+		f.Add(readHex(f, file))
+	}
+}
+
+func FuzzDecodeSignedIdentity(f *testing.F) {
+	seeds(f, "identity")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := DecodeSignedIdentity(data)
+		if err != nil {
+			checkRefusal(t, err)
+			return
+		}
+		if !bytes.Equal(s.Encode(), data) {
+			t.Fatal("another encoding")
+		}
+	})
+}
+
+func FuzzDecodeIdentity(f *testing.F) {
+	for _, id := range []*Identity{fullIdentity(), firstIdentity(1, person("Ana", testKey(1)))} {
+		o, err := id.Object()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add([]byte(o))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		id, err := DecodeIdentity(data)
+		if err != nil {
+			checkRefusal(t, err)
+			return
+		}
+		o, err := id.Object()
+		if err != nil || !bytes.Equal(o, data) {
+			t.Fatalf("another encoding: %v", err)
+		}
+	})
+}
+
+func FuzzDecodeStatement(f *testing.F) {
+	k := testKey(1)
+	w := newWriter(f, soloChain(f, k), k, 1)
+	one := w.say(nil, "a")
+	f.Add([]byte(one.object))
+	f.Add([]byte(w.say(one, "b").object))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := DecodeStatement(data)
+		if err != nil {
+			checkRefusal(t, err)
+			return
+		}
+		o, err := s.Object()
+		if err != nil || !bytes.Equal(o, data) {
+			t.Fatalf("another encoding: %v", err)
+		}
+	})
+}
+
+func FuzzDecodeSignedStatement(f *testing.F) {
+	seeds(f, "statement")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := DecodeSignedStatement(data)
+		if err != nil {
+			checkRefusal(t, err)
+			return
+		}
+		if !bytes.Equal(s.Encode(), data) {
+			t.Fatal("another encoding")
+		}
+	})
+}
+
+func FuzzDecodeEquivocation(f *testing.F) {
+	seeds(f, "equivocation")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := DecodeEquivocation(data)
+		if err != nil {
+			checkRefusal(t, err)
+			return
+		}
+		if !bytes.Equal(e.Encode(), data) {
+			t.Fatal("another encoding")
+		}
+	})
+}
+
+func FuzzDecodeRun(f *testing.F) {
+	seeds(f, "log")
+	log := newWriter(f, soloChain(f, testKey(1)), testKey(1), 1).log
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := decodeRun(data, log)
+		if err != nil {
+			checkRefusal(t, err)
+			return
+		}
+		if !bytes.Equal(r.encode(), data) {
+			t.Fatal("another encoding")
+		}
+	})
+}
+
+func checkRefusal(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, object.ErrCorrupt) && !errors.Is(err, ErrNewerFormat) && !errors.Is(err, ErrSignature) {
+		t.Fatalf("an error of no known class: %v", err)
+	}
+}
+
+func FuzzParseURL(f *testing.F) {
+	id, p := target("dataset").String(), testKey(1).PeerID().String()
+	for _, s := range []string{"", "?peer=" + p, "?peer=" + p + "@[fe80::1%25e]:1&x=%20", "/?peer=" + p + "@a.b:1", "?must-x", "?=&&a"} {
+		f.Add("constl://" + id + s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		u, err := ParseURL(s)
+		if err != nil {
+			return
+		}
+		again, err := ParseURL(u.String())
+		if err != nil || again.String() != u.String() {
+			t.Fatalf("%q is written as %q, which is read as %q, %v", s, u, again, err)
+		}
+	})
+}
+
+func FuzzParseName(f *testing.F) {
+	for _, s := range []string{"heads/main", "tags/v1.0", "heads/../x", "heads/a b", "heads/é"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := ParseName(s)
+		if err != nil {
+			if !errors.Is(err, ErrInvalidName) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if string(n) != s || strings.Contains(s, "..") || strings.ContainsAny(s, "\\\x00 ") || len(s) > MaxName {
+			t.Fatalf("%q was accepted", s)
+		}
+	})
+}
+
+func FuzzParsePeerID(f *testing.F) {
+	f.Add(testKey(1).PeerID().String())
+	f.Add(strings.Repeat("a", 52))
+	f.Fuzz(func(t *testing.T, s string) {
+		if id, err := ParsePeerID(s); err == nil && id.String() != s {
+			t.Fatalf("%q is written as %q", s, id)
+		}
+	})
+}
+
+func FuzzParseLogID(f *testing.F) {
+	f.Add(LogID{testKey(1).PeerID(), CopyID{7}}.String())
+	f.Fuzz(func(t *testing.T, s string) {
+		if id, err := ParseLogID(s); err == nil && id.String() != s {
+			t.Fatalf("%q is written as %q", s, id)
+		}
+	})
+}
+
+func readHex(t testing.TB, file string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := unhex(string(text))
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return data
+}
