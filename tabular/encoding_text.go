@@ -36,7 +36,7 @@ func (e *SegmentEncoder) appendTexts(dst []byte, c Cells) []byte {
 	if isConstant(c) {
 		return appendConstant(dst, c.At(0))
 	}
-	if e.dict.build(c, c.Len()/2) {
+	if e.dict.build(c, c.Len()/2, dictPatience) {
 		return e.appendDictionary(dst, c)
 	}
 	dst = append(dst, encodingPlain)
@@ -95,10 +95,14 @@ type dictSlot struct {
 
 const dictStart = 512 // slots
 
+// dictPatience is after how many different texts a column that hardly repeats
+// any is no longer tried.
+const dictPatience = 896
+
 // build finds the codes of all cells, in order of first appearance. It gives up,
-// and returns false, when more than limit texts differ or the first thousand
-// cells show no sign of repeating.
-func (t *dictionary) build(c Cells, limit int) bool {
+// and returns false, when more than limit texts differ, or when after patience
+// different texts more than seven of eight cells brought a new one.
+func (t *dictionary) build(c Cells, limit, patience int) bool {
 	t.first = t.first[:0]
 	t.codes = slices.Grow(t.codes[:0], c.Len())[:c.Len()]
 	if cap(t.slots) < dictStart {
@@ -126,7 +130,7 @@ func (t *dictionary) build(c Cells, limit int) bool {
 		slot := t.find(c, text, word)
 		if slot.length == 0 {
 			code := len(t.first)
-			if code >= limit || code >= 896 && code*8 >= i*7 {
+			if code >= limit || code >= patience && code*8 >= i*7 {
 				return false
 			}
 			*slot = dictSlot{word, uint32(len(text)) + 1, uint32(code)}
@@ -269,7 +273,7 @@ func takeDictionary(d *object.Decoder, n, limit int) Cells {
 		return Cells{}
 	}
 	var t dictionary
-	if !t.build(entries, distinct+1) || len(t.first) != distinct {
+	if !t.build(entries, distinct, distinct) || len(t.first) != distinct {
 		d.Fail("a text stands twice in a dictionary")
 		return Cells{}
 	}

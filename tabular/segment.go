@@ -120,7 +120,7 @@ func (e *SegmentEncoder) appendForm(dst []byte, c Cells, s *sample) ([]byte, boo
 	if !ok {
 		return dst, false
 	}
-	if s.repetitive() && e.wide(vals) && e.dict.build(c, min(maxSmallDict, c.Len()/2)) {
+	if s.repetitive() && e.wide(vals) && e.dict.build(c, min(maxSmallDict, c.Len()/2), maxSmallDict) {
 		e.stats.addDictionary(c, e.dict.first, e.dict.codes)
 		return e.appendDictionary(dst, c), true
 	}
