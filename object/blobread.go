@@ -36,6 +36,9 @@ func OpenBlob(ctx context.Context, r Reader, id ID) (*BlobReader, error) {
 		return &BlobReader{ctx: ctx, r: r, root: root, size: size, data: o.Payload()}, nil
 	}
 	root, err := decodeBlobNode(o)
+	if err == nil && len(root.children) == 1 {
+		err = fmt.Errorf("%w: a blob of one part", ErrCorrupt)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("object: opening a file: %w", &CorruptError{id, err})
 	}
