@@ -1,0 +1,217 @@
+package csv
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/tabular"
+	"github.com/google/go-cmp/cmp"
+)
+
+// scanned is all that a scan of a file gives.
+type scanned struct {
+	layout     *Layout
+	names      []string
+	cells      [][]string
+	exceptions []tabular.Exception
+	printed    []byte
+}
+
+// scan takes data apart in slabs of the given size and prints it again.
+func scan(data []byte, name string, slab int) (*scanned, error) {
+	s, err := NewScanner(bytes.NewReader(data), name)
+	if err != nil {
+		return nil, err
+	}
+	if slab > 0 {
+		s.slab = slab
+	}
+	out := &scanned{names: s.Names()}
+	var batches []tabular.Rows
+	err = s.Scan(context.Background(), 2, func(rows tabular.Rows) error {
+		base := len(out.cells)
+		for r := range rows.Len() {
+			row := make([]string, rows.Width)
+			for c := range row {
+				row[c] = string(rows.Cell(r, c))
+			}
+			out.cells = append(out.cells, row)
+		}
+		for _, x := range rows.Exceptions {
+			x.Row += base
+			x.Text = bytes.Clone(x.Text)
+			out.exceptions = append(out.exceptions, x)
+		}
+		batches = append(batches, rows)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.layout = s.Layout()
+	if sum, size := s.Sum(); sum != object.Sum(data) || size != int64(len(data)) {
+		return nil, errors.New("the hash or the size is not the file's")
+	}
+	p, err := NewPrinter(out.layout)
+	if err != nil {
+		return nil, err
+	}
+	text := p.AppendHead(nil, out.names, len(batches) == 0)
+	for i := range batches {
+		if text, err = p.AppendRows(text, &batches[i], i == len(batches)-1); err != nil {
+			return nil, err
+		}
+	}
+	text = p.AppendTail(text)
+	var b bytes.Buffer
+	w := out.layout.newWriter(&b)
+	if _, err := w.Write(text); err != nil {
+		return nil, err
+	}
+	out.printed = b.Bytes()
+	return out, w.Close()
+}
+
+func testdata(t testing.TB) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir("../../testdata", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && IsName(path) {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 200 {
+		t.Fatalf("found %d tables in testdata, expected over 200", len(files))
+	}
+	return files
+}
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestRealFilesComeBackByteForByte(t *testing.T) {
+	for _, path := range testdata(t) {
+		data := read(t, path)
+		whole, err := scan(data, path, 0)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if !bytes.Equal(whole.printed, data) {
+			t.Errorf("%s: written back otherwise (-file +written):\n%s", path, cmp.Diff(string(data), string(whole.printed)))
+		}
+		small, err := scan(data, path, 300)
+		if err != nil {
+			t.Errorf("%s: in small slabs: %v", path, err)
+			continue
+		}
+		if !reflect.DeepEqual(whole, small) {
+			t.Errorf("%s: in small slabs otherwise:\n%s", path, cmp.Diff(whole, small, cmp.AllowUnexported(scanned{})))
+		}
+	}
+}
+
+// seeds are small files, each odd in its own way.
+var seeds = []string{
+	"a,b,c\n1,2,3\n4,5,6\n",
+	"a,b,c\n1,2,3\n4,5,6",
+	"a,b,c\r\n1,2,3\r\n4,5,6\r\n",
+	"a,b,c\r1,2,3\r4,5,6\r",
+	"a,b,c\r1,2,3\n4,5,6\r\n7,8,9\r",
+	"a,b,c\r\n1,2,3\n4,5,6\r\n",
+	"a,b\n1,\"x, y\"\n2,\"say \"\"so\"\"\"\n",
+	"a,b\n1,\"two\nlines\"\n2,z\n",
+	"\"a\",\"b\"\n\"1\",\"\"\n\"2\",\"x\"\n",
+	"\"a\",\"b\"\n1,\"x\"\n2,NA\n3,\"NA\"\n",
+	"a,b\n1,x\"y\n2,\"q\"z\n3,\"w\" \n4,5\n",
+	"a,b\n1,x\"y\n2,5\" pipe\n3,z\n",
+	"a,b,c\n1,2\n1,2,3\n1,2,3,4,\"5\"\n1,2,3\n",
+	"a,b\n\n1,2\n\n\n3,4\n\n",
+	"# about\n# more, of it\na,b\n1,2\n# note\n3,4\n# end",
+	"#id\tname\n1\tx\n2\ty\n",
+	"A title of the table\n\na,b,c\n1,2,3\n4,5,6\n",
+	"a,b,c\n1,2,3,4\n5,6,7,8\n",
+	"sep=;\na;b\n1,5;2\n2,5;3\n",
+	"1,2\n3,4\n5,6\n",
+	"a,b\n",
+	"a,b",
+	"name\nx\n\"\"\ny\n\nz\n",
+	"a\tb\n\"x\ty\t1\n2\t\"z\"q\n",
+	"\xef\xbb\xbfa,b\r\n1,\xc3\xa9\r\n",
+	"a,b\n1,\xe9t\xe9\n2,\xe8\n",
+	"\xff\xfea\x00,\x00b\x00\n\x001\x00,\x00=\xd8\x00\xde\n\x00",
+	"\xfe\xff\x00a\x00,\x00b\x00\r\x00\n\x001\x00,\x002\x00\r\x00\n",
+	"a,b\n1,2\r\r\n3,4\r\r\n",
+	"a,b\n1,x\ry\n2,z\n",
+	"a|b|c\n1|2,5|x\n2|3,5|y\n",
+	"a,b\n1,\"unclosed\n2,3\n",
+	"a,b\n1,\x00\n2,b\n",
+	"x,2001,2002,2003\na,1,2,3\nb,2,3,4\n",
+	"\"a\"\"\",b\n1,2\n",
+	",,\n,,\n1,2,3\n",
+	" a, b\n1, \"x, y\"\n2, z\n",
+	"a,b\r\n1,\"x\ny\"\r\n\"\"\r\n2,3\r\n",
+}
+
+func FuzzRoundTrip(f *testing.F) {
+	for _, seed := range seeds {
+		f.Add([]byte(seed), uint16(7))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, slab uint16) {
+		whole, err := scan(data, "x.csv", 0)
+		small, errSmall := scan(data, "x.csv", int(slab)+1)
+		if (err == nil) != (errSmall == nil) {
+			t.Fatalf("whole: %v, in slabs: %v", err, errSmall)
+		}
+		if err != nil {
+			if !errors.Is(err, ErrNotTable) || !errors.Is(errSmall, ErrNotTable) {
+				t.Fatalf("failed with %v and %v", err, errSmall)
+			}
+			return
+		}
+		if !bytes.Equal(whole.printed, data) {
+			t.Fatalf("written back as %q", whole.printed)
+		}
+		if diff := cmp.Diff(whole, small, cmp.AllowUnexported(scanned{})); diff != "" {
+			t.Fatalf("in small slabs otherwise:\n%s", diff)
+		}
+		encoded, err := whole.layout.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeLayout(encoded); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestReaderErrorIsPassedOn(t *testing.T) {
+	broken := errors.New("broken")
+	r := io.MultiReader(strings.NewReader("a,b\n1,2\n"), errReader{broken})
+	if _, err := NewScanner(r, "x.csv"); !errors.Is(err, broken) || errors.Is(err, ErrNotTable) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+type errReader struct{ err error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.err }
