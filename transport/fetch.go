@@ -1,0 +1,200 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/constl/constl/object"
+)
+
+// fetcher completes what a plan asks for: it looks for what is missing and asks
+// the peer for it over the same stream, until nothing is.
+type fetcher struct {
+	c      *conn
+	recv   *receiver
+	reader object.Reader
+	plan   *Plan
+	stats  *Stats
+}
+
+// frontier is the visitor of a receiver's walk: it collects what is missing.
+type frontier struct {
+	r       object.Reader
+	missing []object.ID
+	level   int // the highest at which something is missing
+}
+
+// inner implements visitor.
+func (f *frontier) inner(context.Context, step, object.Object) error { return nil }
+
+// leaf implements visitor.
+func (f *frontier) leaf(ctx context.Context, s step) error {
+	held, err := f.r.Has(ctx, s.id)
+	if err != nil || held {
+		return err
+	}
+	return f.absent(s.id, 0)
+}
+
+// absent implements visitor.
+func (f *frontier) absent(id object.ID, level int) error {
+	if len(f.missing) == 0 || level < f.level {
+		f.level = level
+	}
+	f.missing = append(f.missing, id)
+	return nil
+}
+
+// complete asks for what is missing until nothing is. Roots of which none is held
+// are asked for with all they link to. Else there are remains of an exchange
+// that was cut, and everything is asked for by itself, so that nothing comes twice.
+func (f *fetcher) complete(ctx context.Context) error {
+	for eager := true; ; eager = false {
+		front := &frontier{r: f.reader}
+		walk := &difference{r: f.reader, v: front}
+		if err := walk.run(ctx, f.plan.Roots, f.plan.Haves); err != nil {
+			return fmt.Errorf("looking for missing objects: %w", err)
+		}
+		if len(front.missing) == 0 {
+			return nil
+		}
+		if roots := f.distinctRoots(); eager && len(front.missing) == len(roots) && len(roots) <= MaxWants && f.lacks(roots, front.missing) {
+			if err := f.ask(ctx, roots, 0); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := f.drain(ctx, walk, front); err != nil {
+			return err
+		}
+	}
+}
+
+func (f *fetcher) distinctRoots() []object.ID {
+	var roots []object.ID
+	seen := make(map[object.ID]bool, len(f.plan.Roots))
+	for _, id := range f.plan.Roots {
+		if !seen[id] {
+			seen[id] = true
+			roots = append(roots, id)
+		}
+	}
+	return roots
+}
+
+// lacks reports whether all the roots are among the missing.
+func (f *fetcher) lacks(roots, missing []object.ID) bool {
+	set := make(map[object.ID]bool, len(missing))
+	for _, id := range missing {
+		set[id] = true
+	}
+	for _, id := range roots {
+		if !set[id] {
+			return false
+		}
+	}
+	return true
+}
+
+// drain asks for the missing objects, and for those that turn out to be missing
+// below them, down to the leaves.
+func (f *fetcher) drain(ctx context.Context, walk *difference, front *frontier) error {
+	history := false
+	for len(front.missing) > 0 && !history {
+		now, level := front.missing, front.level
+		front.missing = nil
+		var got []object.ID
+		for len(now) > 0 {
+			n := min(len(now), MaxWants)
+			if err := f.ask(ctx, now[:n], flagFlat|flagGuess); err != nil {
+				return err
+			}
+			got = append(got, f.recv.got...)
+			now = now[n:]
+		}
+		for _, id := range got {
+			o, err := f.reader.Get(ctx, id)
+			if err != nil {
+				return err
+			}
+			history = history || o.Kind() == object.KindCommit || o.Kind() == object.KindTag
+		}
+		if !history {
+			if err := walk.resume(ctx, got, level); err != nil {
+				return fmt.Errorf("looking for missing objects: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// ask sends a want and receives the answer. Objects whose base turned out to be
+// missing here are asked for again, whole. It fails with an error that wraps
+// ErrIncomplete if nothing of what was asked for came.
+func (f *fetcher) ask(ctx context.Context, ids []object.ID, flags uint64) error {
+	before := f.stats.Objects
+	if err := f.round(ctx, ids, flags); err != nil {
+		return err
+	}
+	if again := f.recv.noBase; len(again) > 0 {
+		got := f.recv.got
+		for len(again) > 0 {
+			n := min(len(again), MaxWants)
+			if err := f.round(ctx, again[:n], flagFlat|flagWhole); err != nil {
+				return err
+			}
+			got = append(got, f.recv.got...)
+			again = again[n:]
+		}
+		f.recv.got = got
+	}
+	if f.stats.Objects == before {
+		return fmt.Errorf("%w: the peer does not hold %s and %d others", ErrIncomplete, ids[0], len(ids)-1)
+	}
+	return nil
+}
+
+func (f *fetcher) round(ctx context.Context, ids []object.ID, flags uint64) error {
+	want := wantMessage{flags: flags, wants: ids, haves: f.plan.Haves[:min(len(f.plan.Haves), MaxHaves)]}
+	f.recv.solicit(ids)
+	f.recv.keepGot = flags&flagFlat != 0
+	f.stats.Rounds++
+	err := f.c.writeFrame(frameWant, want.encode())
+	if err == nil {
+		err = f.c.flush()
+	}
+	if err != nil {
+		return f.c.peerError(ctx, "asking for objects", err)
+	}
+	_, err = f.recv.run(ctx)
+	return err
+}
+
+// peerError returns the error that the peer sent before it ended the stream, or
+// else the error of writing to it.
+func (c *conn) peerError(ctx context.Context, doing string, writeErr error) error {
+	for ctx.Err() == nil {
+		t, body, err := c.next()
+		if err != nil {
+			break
+		}
+		if t == frameError {
+			return unexpected(t, body)
+		}
+	}
+	return streamError(ctx, doing, writeErr)
+}
+
+// fail tells the peer why the exchange ends, as far as that is its business.
+func (c *conn) fail(err error) {
+	if errors.Is(err, ErrDisconnected) || errors.Is(err, ErrStalled) {
+		return
+	}
+	code, text := codeOf(err)
+	m := errorMessage{code: code, text: wireText(text)}
+	if c.writeFrame(frameError, m.encode()) == nil {
+		// The peer may be gone already; there is nobody else to tell.
+		_ = c.flush()
+	}
+}

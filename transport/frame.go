@@ -1,0 +1,364 @@
+package transport
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// frameType is the first byte of a frame (PROTOCOL.md §2).
+type frameType byte
+
+// The frames of version 1.
+const (
+	frameSync      frameType = 0x01 // request
+	framePush      frameType = 0x02 // request
+	frameIdentity  frameType = 0x10
+	frameStatement frameType = 0x11
+	frameProof     frameType = 0x12
+	frameObject    frameType = 0x13
+	frameWant      frameType = 0x14
+	frameResult    frameType = 0x15
+	frameEnd       frameType = 0x1e
+	frameError     frameType = 0x1f
+
+	// frameIgnorable is the first of the types that a receiver skips if it does not know them.
+	frameIgnorable frameType = 0x80
+)
+
+func (t frameType) String() string {
+	switch t {
+	case frameSync:
+		return "sync"
+	case framePush:
+		return "push"
+	case frameIdentity:
+		return "identity"
+	case frameStatement:
+		return "statement"
+	case frameProof:
+		return "proof"
+	case frameObject:
+		return "object"
+	case frameWant:
+		return "want"
+	case frameResult:
+		return "result"
+	case frameEnd:
+		return "end"
+	case frameError:
+		return "error"
+	}
+	return fmt.Sprintf("type 0x%02x", byte(t))
+}
+
+// limit returns the largest body of a frame of the type, in bytes, and whether
+// the type is known.
+func (t frameType) limit() (int, bool) {
+	switch t {
+	case frameSync, framePush:
+		return MaxRequest, true
+	case frameIdentity:
+		return maxIdentityFrame, true
+	case frameStatement:
+		return maxStatementFrame, true
+	case frameProof:
+		return maxProofFrame, true
+	case frameObject:
+		return maxObjectFrame, true
+	case frameWant:
+		return maxWantFrame, true
+	case frameResult, frameEnd, frameError:
+		return maxControlFrame, true
+	}
+	return maxControlFrame, t >= frameIgnorable
+}
+
+// frame is one frame as read, or what ended the reading.
+type frame struct {
+	t    frameType
+	body []byte
+	err  error
+}
+
+// conn is a stream with frames on it. A goroutine of its own reads ahead, so
+// that the peer's error is heard even while this side writes; it ends with the
+// stream. One goroutine may call next while another writes.
+type conn struct {
+	stream  io.ReadWriteCloser
+	w       *bufio.Writer
+	frames  chan frame
+	space   *weights
+	in, out atomic.Int64 // bytes that passed
+	waits   stopwatch    // time spent waiting for the peer
+	stalled atomic.Bool
+	gone    context.Context // ends when the caller gives the stream up
+	giveUp  context.CancelFunc
+}
+
+// newConn starts to read the stream. The caller calls close or abandon in the end.
+func newConn(stream io.ReadWriteCloser) *conn {
+	c := &conn{stream: stream, frames: make(chan frame, 64), space: newWeights(inFlightBytes)}
+	c.gone, c.giveUp = context.WithCancel(context.Background())
+	c.w = bufio.NewWriterSize(connWriter{c}, bufferBytes)
+	go c.readAhead()
+	return c
+}
+
+func (c *conn) readAhead() {
+	defer close(c.frames)
+	r := bufio.NewReaderSize(connReader{c}, bufferBytes)
+	for {
+		t, body, err := readFrame(r)
+		if err == nil && c.space.acquire(c.gone, len(body)) != nil {
+			return
+		}
+		select {
+		case c.frames <- frame{t, body, err}:
+		case <-c.gone.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// next returns the next frame. At the end of the stream, between frames, the
+// error is [io.EOF]. The body is the caller's.
+func (c *conn) next() (frameType, []byte, error) {
+	c.waits.enter()
+	f, open := <-c.frames
+	c.waits.leave()
+	if !open {
+		return 0, nil, io.EOF
+	}
+	if f.err == nil {
+		c.space.release(len(f.body))
+	}
+	return f.t, f.body, f.err
+}
+
+// close ends the stream, after what was written, and waits for the reader.
+func (c *conn) close() error {
+	err := c.stream.Close()
+	c.giveUp()
+	for range c.frames {
+	}
+	return err
+}
+
+// abandon ends the stream at once.
+func (c *conn) abandon() {
+	c.abort()
+	c.close()
+}
+
+type connReader struct{ *conn }
+
+func (c connReader) Read(p []byte) (int, error) {
+	n, err := c.stream.Read(p)
+	c.in.Add(int64(n))
+	return n, c.classify(err)
+}
+
+type connWriter struct{ *conn }
+
+func (c connWriter) Write(p []byte) (int, error) {
+	c.waits.enter()
+	n, err := c.stream.Write(p)
+	c.waits.leave()
+	c.out.Add(int64(n))
+	return n, c.classify(err)
+}
+
+func (c *conn) classify(err error) error {
+	if err != nil && c.stalled.Load() {
+		return ErrStalled
+	}
+	return err
+}
+
+// aborter is what a stream implements whose Close does not end reads and writes
+// that wait in other goroutines.
+type aborter interface {
+	// Abort ends the stream in both directions at once. It is safe to call at any
+	// time, from any goroutine, more than once.
+	Abort()
+}
+
+func (c *conn) abort() {
+	if a, ok := c.stream.(aborter); ok {
+		a.Abort()
+		return
+	}
+	c.stream.Close()
+}
+
+// guard aborts the stream when ctx ends, or when the time was spent waiting for
+// the peer and less than minProgress bytes passed in it. The caller calls the
+// returned function when the exchange is over.
+func (c *conn) guard(ctx context.Context, stall time.Duration, minProgress int64) (release func()) {
+	unhook := context.AfterFunc(ctx, c.abort)
+	done, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticks := time.NewTicker(stall)
+		defer ticks.Stop()
+		var bytes int64
+		var waited time.Duration
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticks.C:
+			}
+			nowBytes, nowWaited := c.in.Load()+c.out.Load(), c.waits.total()
+			if nowWaited-waited >= stall*9/10 && nowBytes-bytes < minProgress {
+				c.stalled.Store(true)
+				c.abort()
+				return
+			}
+			bytes, waited = nowBytes, nowWaited
+		}
+	}()
+	return func() {
+		unhook()
+		close(done)
+		<-stopped
+	}
+}
+
+// stopwatch adds up the time during which anybody is inside.
+type stopwatch struct {
+	mu     sync.Mutex
+	inside int
+	since  time.Time
+	sum    time.Duration
+}
+
+func (s *stopwatch) enter() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.inside++; s.inside == 1 {
+		s.since = time.Now()
+	}
+}
+
+func (s *stopwatch) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.inside--; s.inside == 0 {
+		s.sum += time.Since(s.since)
+	}
+}
+
+func (s *stopwatch) total() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.inside > 0 {
+		return s.sum + time.Since(s.since)
+	}
+	return s.sum
+}
+
+// writeFrame buffers a frame; flush sends what is buffered.
+func (c *conn) writeFrame(t frameType, parts ...[]byte) error {
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
+	head := binary.AppendUvarint([]byte{byte(t)}, uint64(size))
+	if _, err := c.w.Write(head); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if _, err := c.w.Write(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) flush() error { return c.w.Flush() }
+
+// growBy bounds what is allocated for a frame before its bytes are there.
+const growBy = 1 << 20
+
+// readFrame returns the next frame that is not to be skipped.
+func readFrame(r *bufio.Reader) (frameType, []byte, error) {
+	for {
+		b, err := r.ReadByte()
+		if err != nil {
+			return 0, nil, err
+		}
+		t := frameType(b)
+		limit, known := t.limit()
+		if !known {
+			return 0, nil, protocolError("a frame of unknown type 0x%02x", b)
+		}
+		size, err := readLength(r, limit)
+		if err != nil {
+			return 0, nil, fmt.Errorf("%s frame: %w", t, err)
+		}
+		if t >= frameIgnorable {
+			if _, err := io.CopyN(io.Discard, r, int64(size)); err != nil {
+				return 0, nil, midFrame(err)
+			}
+			continue
+		}
+		body, err := readBody(r, size)
+		return t, body, err
+	}
+}
+
+func readBody(r io.Reader, size int) ([]byte, error) {
+	body := make([]byte, min(size, growBy))
+	if _, err := io.ReadFull(r, body); err != nil {
+		return nil, midFrame(err)
+	}
+	for len(body) < size {
+		done := len(body)
+		grown := make([]byte, min(size, 4*done))
+		copy(grown, body)
+		if _, err := io.ReadFull(r, grown[done:]); err != nil {
+			return nil, midFrame(err)
+		}
+		body = grown
+	}
+	return body, nil
+}
+
+// readLength reads a length in the shortest LEB128 form, at most limit.
+func readLength(r io.ByteReader, limit int) (int, error) {
+	var v uint64
+	for shift := 0; ; shift += 7 {
+		b, err := r.ReadByte()
+		if err != nil {
+			return 0, midFrame(err)
+		}
+		v |= uint64(b&0x7f) << shift
+		if v > uint64(limit) || shift > 28 {
+			return 0, protocolError("a length over the limit of %d bytes", limit)
+		}
+		if b < 0x80 {
+			if b == 0 && shift > 0 {
+				return 0, protocolError("a length that is longer than it need be")
+			}
+			return int(v), nil
+		}
+	}
+}
+
+func midFrame(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,54 @@
+package transport
+
+import (
+	"time"
+
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/entry"
+	"github.com/constl/constl/refs"
+)
+
+// Protocol is the name of the protocol, as TLS negotiates it (ALPN).
+const Protocol = "constl/1"
+
+// Version is the version of the messages that this package writes and reads.
+const Version = 1
+
+// Limits of messages (PROTOCOL.md §7). A peer that goes beyond one breaks the protocol.
+const (
+	MaxRequest    = 1 << 20 // bytes of a request's body
+	MaxHaves      = 256     // commits named as held in one request
+	MaxWants      = 4096    // objects asked for in one request
+	MaxLogs       = 4096    // logs named as known in one request, and statements in one answer
+	MaxPatterns   = 64      // patterns of refs in one request
+	MaxIdentities = refs.MaxIdentityVersions
+	MaxProofs     = 256      // equivocations in one answer
+	MaxOffer      = 64 << 20 // bytes of the identities, statements and equivocations of one answer
+	maxErrorText  = 1 << 10  // bytes
+	maxExtensions = 16
+	maxExtension  = 4 << 10 // bytes of one extension's data
+
+	maxControlFrame   = 96 << 10 // bytes of the body of a frame that is none of those below
+	maxWantFrame      = 160 << 10
+	maxObjectFrame    = object.IDSize + entry.MaxSize
+	maxStatementFrame = refs.MaxSignedStatement
+	maxIdentityFrame  = refs.MaxSignedIdentity
+	maxProofFrame     = 2 * refs.MaxSignedStatement
+)
+
+// Bounds of the work and memory that one exchange takes.
+const (
+	batchBytes    = 32 << 20 // received objects are made durable at least this often
+	inFlightBytes = 1 << 20  // entries that wait for the wire, or for their verification
+	sliceSize     = 64 << 10 // ids of one level that a walk keeps before it descends
+	maxHaveTrees  = 16       // held commits whose trees are compared, besides the parents of new ones
+	haveReads     = 4096     // objects of the have side that a walk reads freely,
+	haveReadRatio = 8        // and then this many for each one of the want side
+	bufferBytes   = 64 << 10
+)
+
+// The defaults of options.
+const (
+	defaultStall       = 60 * time.Second
+	defaultMinProgress = 16 << 10
+)

@@ -1,0 +1,135 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/refs"
+)
+
+// LocalSink is a [Sink] made of a store of objects and one of refs. It is for one
+// exchange, and its fields are set before.
+type LocalSink struct {
+	Objects object.Store
+	// Refs takes the identities and statements. It may be nil for a clone.
+	Refs *refs.Store
+	// Create makes the store of refs of a clone, when everything has come. It is
+	// called if Refs is nil, with the chain of identities, verified from the
+	// dataset's id on.
+	Create func(ctx context.Context, chain *refs.Chain) (*refs.Store, error)
+	// Patterns are the refs whose targets must be complete. Nil means all.
+	Patterns []refs.Pattern
+	// Accept, if not nil, decides whether the offer is taken.
+	Accept func(ctx context.Context, identity *refs.Identity, offer *Offer) error
+
+	offer *Offer
+	chain *refs.Chain
+	// Report tells, after Complete, what became of the offer.
+	Report *refs.Report
+}
+
+var _ Sink = (*LocalSink)(nil)
+
+// Store implements [Sink].
+func (s *LocalSink) Store() object.Store { return s.Objects }
+
+// Offered implements [Sink]. It fails with an error of package refs if the
+// identities or statements cannot be believed, or with Accept's.
+func (s *LocalSink) Offered(ctx context.Context, offer *Offer) (*Plan, error) {
+	chain, err := s.verify(offer)
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range offer.Statements {
+		if err := signedUnder(chain, st.Statement()); err != nil {
+			return nil, err
+		}
+	}
+	if s.Accept != nil {
+		if err := s.Accept(ctx, chain.Current(), offer); err != nil {
+			return nil, err
+		}
+	}
+	s.offer, s.chain = offer, chain
+	patterns := s.Patterns
+	if patterns == nil {
+		patterns = []refs.Pattern{"*"}
+	}
+	plan := &Plan{Roots: Targets(offer.Statements, patterns)}
+	if s.Refs != nil {
+		local := &Local{Store: s.Objects, Refs: s.Refs}
+		if plan.Haves, err = local.Haves(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return plan, nil
+}
+
+// verify returns the chain of identities that the offer leads to.
+func (s *LocalSink) verify(offer *Offer) (*refs.Chain, error) {
+	if s.Refs == nil {
+		return refs.VerifyChain(offer.Dataset, offer.Identities)
+	}
+	chain, err := s.Refs.Chain()
+	if err != nil {
+		return nil, err
+	}
+	if chain.Dataset() != offer.Dataset {
+		return nil, fmt.Errorf("%w: %s was offered, %s is here", refs.ErrWrongDataset, offer.Dataset.Short(), chain.Dataset().Short())
+	}
+	for _, v := range offer.Identities {
+		n := v.Identity().Version
+		if n <= chain.Len() {
+			if known := chain.Versions()[n-1]; known.ID() != v.ID() {
+				return nil, fmt.Errorf("%w: two versions %d", refs.ErrIdentityFork, n)
+			}
+			continue
+		}
+		if chain, err = chain.Extend(v); err != nil {
+			return nil, err
+		}
+	}
+	return chain, nil
+}
+
+// signedUnder says whether the statement was signed under a version of the chain.
+func signedUnder(chain *refs.Chain, s *refs.Statement) error {
+	switch n := s.IdentityVersion; {
+	case s.Dataset != chain.Dataset():
+		return fmt.Errorf("%w: statement %d of %s", refs.ErrWrongDataset, s.Seq, s.Log.Signer.Short())
+	case n > chain.Len():
+		return fmt.Errorf("%w: statement %d of %s", refs.ErrUnknownIdentity, s.Seq, s.Log.Signer.Short())
+	case chain.Versions()[n-1].ID() != s.Identity:
+		return fmt.Errorf("%w: statement %d of %s", refs.ErrWrongIdentity, s.Seq, s.Log.Signer.Short())
+	}
+	return nil
+}
+
+// Complete implements [Sink].
+func (s *LocalSink) Complete(ctx context.Context) error {
+	if s.offer == nil {
+		return errors.New("transport: nothing was offered")
+	}
+	store := s.Refs
+	if store == nil {
+		var err error
+		if store, err = s.Create(ctx, s.chain); err != nil {
+			return fmt.Errorf("making the refs of the clone: %w", err)
+		}
+		s.Refs = store
+	}
+	report, err := store.Import(ctx, refs.Incoming{
+		Identities:    s.offer.Identities,
+		Statements:    s.offer.Statements,
+		Equivocations: s.offer.Proofs,
+		// The peer sends what lies between as far as it has it.
+		AllowGaps: true,
+	})
+	if err != nil {
+		return fmt.Errorf("taking the peer's statements: %w", err)
+	}
+	s.Report = report
+	return nil
+}

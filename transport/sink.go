@@ -1,0 +1,149 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/refs"
+)
+
+// Offer is what a peer says about a dataset, before any object. Each signature in
+// it is valid; whether the signers may say it, the receiver decides.
+type Offer struct {
+	Dataset    object.ID
+	Identities []*refs.SignedIdentity  // versions that this side lacked, in order
+	Statements []*refs.SignedStatement // newer ones of known logs, oldest first, and the newest of unknown logs
+	Proofs     []refs.Equivocation
+}
+
+// Plan says what is to be complete before an offer is taken.
+type Plan struct {
+	// Roots are the objects that must be held, with everything they link to, in the
+	// end: the targets of the refs that the receiver will believe.
+	Roots []object.ID
+	// Haves are commits that are held with everything they link to, the likeliest to
+	// be near the roots first. Only the first [MaxHaves] are sent to the peer.
+	Haves []object.ID
+}
+
+// Sink is where an exchange puts what it receives. One exchange calls its methods
+// one after the other: Offered once, then those of the store, then Complete once
+// unless the exchange fails. What was stored by then stays, for the next try.
+type Sink interface {
+	// Store returns the store for the objects. The exchange does not close it.
+	Store() object.Store
+	// Offered is told what the peer offers, before any object is stored. It verifies
+	// what it will believe and stores nothing yet. An error ends the exchange;
+	// a server tells its peer the text if the error wraps ErrNotAllowed,
+	// ErrStale, ErrTooLarge or one of package refs' errors of trust.
+	Offered(ctx context.Context, offer *Offer) (*Plan, error)
+	// Complete is called when everything that the plan's roots reach is stored. It
+	// takes over the offer's identities and statements.
+	Complete(ctx context.Context) error
+}
+
+// Dataset is what a server serves. Its methods are safe for use by several
+// goroutines at once.
+type Dataset interface {
+	// Objects returns the objects. If the reader is an [entry.Getter], objects are
+	// sent in the form in which they are stored.
+	Objects() object.Reader
+	// Identities returns all versions of the identity, in order.
+	Identities(ctx context.Context) ([]*refs.SignedIdentity, error)
+	// Heads returns the newest statement of each log.
+	Heads(ctx context.Context) ([]*refs.SignedStatement, error)
+	// Since returns the statements of the log after the sequence number, oldest first,
+	// as far back as they are kept without a gap.
+	Since(ctx context.Context, log refs.LogID, seq uint64) ([]*refs.SignedStatement, error)
+	// Proofs returns the equivocations that are known.
+	Proofs(ctx context.Context) ([]refs.Equivocation, error)
+	// Receive returns the sink for a push by the peer. It fails with an error that
+	// wraps [ErrNotAllowed] and gives the reason if the peer may not push at all.
+	Receive(ctx context.Context, peer refs.PeerID) (Sink, error)
+}
+
+// Targets returns the targets of refs that match one of the patterns, each once.
+// Of each log only the newest of the statements counts. The order is that of the
+// statements, and within one that of the refs' names.
+func Targets(statements []*refs.SignedStatement, patterns []refs.Pattern) []object.ID {
+	newest := make(map[refs.LogID]uint64)
+	for _, s := range statements {
+		log := s.Statement().Log
+		newest[log] = max(newest[log], s.Statement().Seq)
+	}
+	var targets []object.ID
+	seen := make(map[object.ID]bool)
+	for _, signed := range statements {
+		s := signed.Statement()
+		if s.Seq < newest[s.Log] {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(s.Refs)) {
+			if id := s.Refs[name]; !seen[id] && matches(patterns, name) {
+				seen[id] = true
+				targets = append(targets, id)
+			}
+		}
+	}
+	return targets
+}
+
+func matches(patterns []refs.Pattern, name refs.Name) bool {
+	for _, p := range patterns {
+		if p.Match(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// offerReader collects the frames of an offer within its limits.
+type offerReader struct {
+	offer Offer
+	bytes int
+}
+
+// add takes a frame and reports whether it was one of an offer.
+func (r *offerReader) add(t frameType, body []byte) (bool, error) {
+	switch t {
+	case frameIdentity, frameStatement, frameProof:
+	default:
+		return false, nil
+	}
+	if r.bytes += len(body); r.bytes > MaxOffer {
+		return true, protocolError("identities and statements of more than %d bytes", MaxOffer)
+	}
+	var err error
+	switch t {
+	case frameIdentity:
+		var v *refs.SignedIdentity
+		if v, err = refs.DecodeSignedIdentity(body); err == nil {
+			r.offer.Identities = append(r.offer.Identities, v)
+		}
+	case frameStatement:
+		var v *refs.SignedStatement
+		if v, err = refs.DecodeSignedStatement(body); err == nil {
+			r.offer.Statements = append(r.offer.Statements, v)
+		}
+	case frameProof:
+		var v refs.Equivocation
+		if v, err = refs.DecodeEquivocation(body); err == nil {
+			r.offer.Proofs = append(r.offer.Proofs, v)
+		}
+	}
+	if err != nil {
+		return true, fmt.Errorf("the peer's %s: %w", t, err)
+	}
+	if len(r.offer.Identities) > MaxIdentities || len(r.offer.Statements) > MaxLogs || len(r.offer.Proofs) > MaxProofs {
+		return true, protocolError("more identities or statements than are allowed")
+	}
+	for _, s := range r.offer.Statements[max(0, len(r.offer.Statements)-1):] {
+		if s.Statement().Dataset != r.offer.Dataset {
+			return true, fmt.Errorf("the peer's statement: %w", refs.ErrWrongDataset)
+		}
+	}
+	return true, nil
+}

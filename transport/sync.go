@@ -1,0 +1,198 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/entry"
+	"github.com/constl/constl/refs"
+)
+
+// SyncRequest says what is wanted of a dataset.
+type SyncRequest struct {
+	Dataset object.ID
+	// IdentityVersion is the newest version of the identity that is known, 0 if none.
+	IdentityVersion int
+	// Logs are the logs that are known, each with its newest statement. The peer
+	// answers with newer ones alone. At most [MaxLogs].
+	Logs []KnownLog
+	// Refs are the refs whose targets are wanted, out of the statements that come.
+	// Nil means all; a list that is empty but not nil means none. At most [MaxPatterns].
+	Refs []refs.Pattern
+	// Wants are objects that are wanted with all they link to, whatever refs say. At
+	// most [MaxWants].
+	Wants []object.ID
+	// Haves are commits that are held with everything they link to, the newest
+	// first. The first [MaxHaves] are sent.
+	Haves []object.ID
+	// StatementsOnly asks for no objects: the plan's roots are not looked at.
+	StatementsOnly bool
+	// Resume says that an earlier exchange was cut and left objects behind. It costs
+	// one more round trip, and nothing that is held comes again.
+	Resume bool
+}
+
+// SyncOptions bounds an exchange. The zero value means the defaults.
+type SyncOptions struct {
+	// MaxBytes is the most bytes of objects, uncompressed, that are taken; 0 for no bound.
+	MaxBytes int64
+	// Stall is how long the peer may leave this side waiting for less than
+	// MinProgress bytes. Default: 60 s, 16 KiB.
+	Stall       time.Duration
+	MinProgress int64
+	// Progress, if not nil, is called after each object by the goroutine that
+	// called Sync. It should return at once.
+	Progress func(Progress)
+}
+
+// SyncResult says what came.
+type SyncResult struct {
+	Offer Offer
+	Stats Stats
+}
+
+// Sync asks the peer at the other end of the stream for a dataset or what is new
+// in it, stores the objects in the sink's store as they come, and completes the
+// sink when nothing is missing. It closes the stream. A nil sink is allowed with
+// StatementsOnly.
+//
+// It fails with a [*RemoteError] if the peer refuses, or an error that wraps
+// [ErrForged], [ErrProtocol], [ErrIncomplete], [ErrDisconnected], [ErrStalled],
+// [ErrTooLarge], an error of package refs, the sink's error or that of ctx. The
+// result is never nil and says what was moved even then. Objects that were verified
+// stay in the store; another Sync with Resume goes on from there.
+func Sync(ctx context.Context, stream io.ReadWriteCloser, req *SyncRequest, sink Sink, o *SyncOptions) (*SyncResult, error) {
+	if o == nil {
+		o = &SyncOptions{}
+	}
+	c := newConn(stream)
+	stall, minProgress := guardTimes(o.Stall, o.MinProgress)
+	release := c.guard(ctx, stall, minProgress)
+	s := &syncing{c: c, req: req, sink: sink, o: o, result: &SyncResult{Offer: Offer{Dataset: req.Dataset}}}
+	err := s.run(ctx)
+	release()
+	if err != nil {
+		c.abandon()
+	} else {
+		// Everything has come; how the stream ends changes nothing.
+		_ = c.close()
+	}
+	s.result.Stats.BytesIn, s.result.Stats.BytesOut = c.in.Load(), c.out.Load()
+	if err != nil {
+		return s.result, fmt.Errorf("syncing %s: %w", req.Dataset.Short(), err)
+	}
+	return s.result, nil
+}
+
+// syncing is one Sync under way.
+type syncing struct {
+	c      *conn
+	req    *SyncRequest
+	sink   Sink
+	o      *SyncOptions
+	result *SyncResult
+}
+
+func (s *syncing) message() *syncMessage {
+	m := &syncMessage{
+		version:    Version,
+		dataset:    s.req.Dataset,
+		identities: uint64(s.req.IdentityVersion),
+		logs:       s.req.Logs,
+		patterns:   s.patterns(),
+		wants:      s.req.Wants,
+		haves:      s.req.Haves[:min(len(s.req.Haves), MaxHaves)],
+	}
+	if s.withoutObjects() {
+		m.flags |= flagNoObjects
+	}
+	return m
+}
+
+func (s *syncing) patterns() []refs.Pattern {
+	if s.req.Refs == nil {
+		return []refs.Pattern{"*"}
+	}
+	return s.req.Refs
+}
+
+// withoutObjects reports whether the first answer is to hold statements alone.
+func (s *syncing) withoutObjects() bool { return s.req.StatementsOnly || s.req.Resume }
+
+func (s *syncing) run(ctx context.Context) error {
+	s.result.Stats.Rounds = 1
+	err := s.c.writeFrame(frameSync, s.message().encode())
+	if err == nil {
+		err = s.c.flush()
+	}
+	if err != nil {
+		return s.c.peerError(ctx, "sending the request", err)
+	}
+	if err := s.offer(ctx); err != nil {
+		return err
+	}
+	if s.sink == nil {
+		return nil
+	}
+	plan, err := s.sink.Offered(ctx, &s.result.Offer)
+	if err != nil {
+		return err
+	}
+	if !s.req.StatementsOnly {
+		if err := s.objects(ctx, plan); err != nil {
+			return err
+		}
+	}
+	return s.sink.Complete(ctx)
+}
+
+// offer reads what the peer says about the dataset, up to the end frame.
+func (s *syncing) offer(ctx context.Context) error {
+	r := offerReader{offer: s.result.Offer}
+	for {
+		t, body, err := s.c.next()
+		if err != nil {
+			return streamError(ctx, "receiving statements", err)
+		}
+		taken, err := r.add(t, body)
+		if err != nil {
+			return err
+		}
+		if taken {
+			continue
+		}
+		if t != frameEnd {
+			return unexpected(t, body)
+		}
+		if _, err := decodeEnd(body); err != nil {
+			return fmt.Errorf("%w: %w", ErrProtocol, err)
+		}
+		s.result.Offer = r.offer
+		return nil
+	}
+}
+
+func (s *syncing) objects(ctx context.Context, plan *Plan) error {
+	store := s.sink.Store()
+	recv := &receiver{
+		c: s.c, store: store, codec: &entry.Codec{}, stats: &s.result.Stats,
+		progress: s.o.Progress, maxBytes: s.o.MaxBytes,
+	}
+	if !s.withoutObjects() {
+		// The peer sends what its statements point to, whatever this side believes.
+		recv.solicit(append(Targets(s.result.Offer.Statements, s.patterns()), s.req.Wants...))
+		if _, err := recv.run(ctx); err != nil {
+			return err
+		}
+	}
+	whole := &Plan{Roots: append(slices.Clone(plan.Roots), s.req.Wants...), Haves: plan.Haves}
+	if len(whole.Haves) == 0 {
+		whole.Haves = s.req.Haves
+	}
+	f := &fetcher{c: s.c, recv: recv, reader: store, plan: whole, stats: &s.result.Stats}
+	return f.complete(ctx)
+}
