@@ -6,12 +6,6 @@ import (
 	"github.com/constl/constl/tabular"
 )
 
-// LayoutSide is one version of a table as its codec sees it.
-type LayoutSide struct {
-	Layout tabular.Layout
-	Fields []tabular.Field
-}
-
 // LayoutMerger merges what only a codec understands. An implementation must be
 // safe for use by several goroutines and give the same result, but for which
 // side wins a conflict, when ours and theirs change places.
@@ -20,32 +14,36 @@ type LayoutMerger interface {
 	// side changed is taken, what nobody changed stays. conflicts names, one
 	// sentence each, what both sides changed in two ways; ours stands there. base
 	// is nil if both sides added the table. All three are of one codec.
-	MergeLayout(base, ours, theirs *LayoutSide, fields []tabular.Field) (layout tabular.Layout, conflicts []string, err error)
-	// CarryException returns the exception that says under the layout to what x
-	// says under from, and false if nothing need be said there or x cannot be true
-	// of the merged row. x.Col counts in from's fields; col is the field's place
-	// in to's (tabular.WholeRow stays so). row holds the merged row's cells.
-	CarryException(x tabular.Exception, from, to *LayoutSide, col int, row [][]byte) (tabular.Exception, bool)
+	//
+	// carry returns the exception that says under the merged layout what x, of a
+	// row of the table from, says there, and false if nothing need be said or x is
+	// not true of the merged row. x.Col counts in from's fields; col is the
+	// field's place in the result (tabular.WholeRow stays so), and of what carry
+	// returns Row and Col are not looked at. row holds the merged row's cells.
+	MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (layout tabular.Layout, carry CarryFunc, conflicts []string, err error)
 }
+
+// CarryFunc is what [LayoutMerger] says of it.
+type CarryFunc = func(x tabular.Exception, from *tabular.Table, col int, row [][]byte) (tabular.Exception, bool)
 
 // wholeLayouts merges layouts without understanding them.
 type wholeLayouts struct{}
 
 var _ LayoutMerger = wholeLayouts{}
 
-func (wholeLayouts) MergeLayout(base, ours, theirs *LayoutSide, _ []tabular.Field) (tabular.Layout, []string, error) {
+func (wholeLayouts) MergeLayout(base, ours, theirs *tabular.Table, _ []tabular.Field) (tabular.Layout, CarryFunc, []string, error) {
+	layout, conflicts := ours.Layout, []string(nil)
 	switch {
 	case sameLayout(ours.Layout, theirs.Layout), base != nil && sameLayout(theirs.Layout, base.Layout):
-		return ours.Layout, nil, nil
 	case base != nil && sameLayout(ours.Layout, base.Layout):
-		return theirs.Layout, nil, nil
+		layout = theirs.Layout
+	default:
+		conflicts = []string{"the form of the file was changed in two ways; it is that of ours"}
 	}
-	return ours.Layout, []string{"the form of the file was changed in two ways; ours stands"}, nil
-}
-
-func (wholeLayouts) CarryException(x tabular.Exception, _, _ *LayoutSide, col int, _ [][]byte) (tabular.Exception, bool) {
-	x.Col = col
-	return x, true
+	carry := func(x tabular.Exception, from *tabular.Table, _ int, _ [][]byte) (tabular.Exception, bool) {
+		return x, from.Layout.Codec == layout.Codec
+	}
+	return layout, carry, conflicts, nil
 }
 
 func sameLayout(a, b tabular.Layout) bool { return a.Codec == b.Codec && bytes.Equal(a.Data, b.Data) }

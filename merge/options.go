@@ -1,5 +1,12 @@
 package merge
 
+import (
+	"context"
+	"io"
+
+	"github.com/constl/constl/tabular"
+)
+
 // Additions says what becomes of equal rows that both sides added to a table
 // without a primary key (RULES.md §3).
 type Additions string
@@ -13,11 +20,21 @@ const (
 	AdditionsSum Additions = "sum"
 )
 
+// Codec is what a merge needs of a file format. Implementations must be safe for
+// use by several goroutines.
+type Codec interface {
+	LayoutMerger
+	// WriteTable writes the file that the table stands for. It fails as w and the
+	// table's store do.
+	WriteTable(ctx context.Context, w io.Writer, t *tabular.Table) error
+}
+
 // Options tunes a merge. A nil *Options, and every zero field, stands for the default.
 type Options struct {
-	// Layouts are the codecs' own mergers of layouts, by codec name. A layout
-	// without one is taken whole.
-	Layouts map[string]LayoutMerger
+	// Codecs are the file formats by the names that layouts carry. Without its
+	// codec a table's layout is taken whole, and a table that both sides changed
+	// is a conflict of the file in [Trees], which records every file's hash.
+	Codecs map[string]Codec
 	// Additions is the policy for tables without a key; AdditionsUnion if empty.
 	Additions Additions
 	// Workers bounds the goroutines that encode tables; 0 stands for one a processor.

@@ -317,19 +317,16 @@ func (v *rowMerge) formOf(sl *slot, s sideName) map[formKey][]byte {
 				continue
 			}
 		}
-		if !sameLayout(v.forms[s].Layout, v.form.Layout) || !g.side.fits() || !v.verbatim(sl, s) {
+		if from := g.side.table; !sameLayout(from.Layout, v.layout) || !g.side.fits() || !v.verbatim(sl, s) {
 			var ok bool
-			if v.forms[s].Layout.Codec != v.form.Layout.Codec {
-				continue
-			}
-			if x, ok = v.layouts.CarryException(x, v.forms[s], v.form, col, v.cells); !ok {
+			if x, ok = v.carry(x, from, col, v.cells); !ok {
 				continue
 			}
 		}
 		if out == nil {
 			out = make(map[formKey][]byte)
 		}
-		out[formKey{x.Col, x.Code}] = x.Text
+		out[formKey{col, x.Code}] = x.Text
 	}
 	return out
 }

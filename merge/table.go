@@ -40,9 +40,8 @@ type tableMerge struct {
 	keyless bool
 	regions []region
 
-	layouts LayoutMerger
-	forms   [3]*LayoutSide
-	form    *LayoutSide // of the result
+	layout tabular.Layout // of the result
+	carry  CarryFunc
 
 	out       *rowWriter
 	conflicts []Conflict
@@ -180,18 +179,12 @@ func (m *tableMerge) fields() []tabular.Field {
 }
 
 func (m *tableMerge) mergeLayout() error {
-	for s := range m.sides {
-		if t := m.sides[s].table; t != nil {
-			m.forms[s] = &LayoutSide{Layout: t.Layout, Fields: t.Schema.Fields}
-		}
+	base, ours, theirs := m.sides[sideBase].table, m.sides[sideOurs].table, m.sides[sideTheirs].table
+	var merger LayoutMerger = m.options.Codecs[ours.Layout.Codec]
+	if merger == nil || ours.Layout.Codec != theirs.Layout.Codec || base != nil && base.Layout.Codec != ours.Layout.Codec {
+		merger = wholeLayouts{}
 	}
-	base, ours, theirs := m.forms[sideBase], m.forms[sideOurs], m.forms[sideTheirs]
-	m.layouts = m.options.Layouts[ours.Layout.Codec]
-	if m.layouts == nil || ours.Layout.Codec != theirs.Layout.Codec || base != nil && base.Layout.Codec != ours.Layout.Codec {
-		m.layouts = wholeLayouts{}
-	}
-	fields := m.fields()
-	layout, clashes, err := m.layouts.MergeLayout(base, ours, theirs, fields)
+	layout, carry, clashes, err := merger.MergeLayout(base, ours, theirs, m.fields())
 	if err != nil {
 		return fmt.Errorf("merge the layouts: %w", err)
 	}
@@ -199,13 +192,13 @@ func (m *tableMerge) mergeLayout() error {
 		m.conflicts = append(m.conflicts, Conflict{Kind: KindLayout, Detail: text,
 			Base: Version{Present: base != nil}, Ours: Version{Present: true}, Theirs: Version{Present: true}})
 	}
-	m.form = &LayoutSide{Layout: layout, Fields: fields}
+	m.layout, m.carry = layout, carry
 	return nil
 }
 
 // write builds the result, region by region.
 func (m *tableMerge) write(ctx context.Context, rw object.ReadWriter, key []string) (object.ID, error) {
-	schema := &tabular.Schema{Fields: m.form.Fields, Key: key,
+	schema := &tabular.Schema{Fields: m.fields(), Key: key,
 		ChunkedBy: mergeChunkedBy(m.sides[sideBase].schema, m.sides[sideOurs].schema, m.sides[sideTheirs].schema)}
 	var chunkedBy []int
 	for _, id := range schema.ChunkedBy {
@@ -228,7 +221,7 @@ func (m *tableMerge) write(ctx context.Context, rw object.ReadWriter, key []stri
 		return object.ID{}, err
 	}
 	m.stats.Rows = m.out.count
-	return b.Finish(schema, m.form.Layout)
+	return b.Finish(schema, m.layout)
 }
 
 // writeRegion takes a side's row groups over where nothing speaks against it,
@@ -257,7 +250,7 @@ func (m *tableMerge) writeRegion(ctx context.Context, r *region) error {
 // takeGroup appends a group verbatim, unless its exceptions must be put in the
 // result's layout first.
 func (m *tableMerge) takeGroup(ctx context.Context, s *side, ref tabular.GroupRef) error {
-	if !sameLayout(s.table.Layout, m.form.Layout) {
+	if !sameLayout(s.table.Layout, m.layout) {
 		g, err := s.table.Group(ctx, ref)
 		if err != nil {
 			return err

@@ -1,0 +1,208 @@
+package merge
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/constl/constl/object"
+)
+
+// IsAncestor reports whether the commit ancestor is of, or a parent of it, or a
+// parent of one of those. It fails if a commit on the way cannot be read.
+func IsAncestor(ctx context.Context, r object.Reader, ancestor, of object.ID) (bool, error) {
+	if ancestor == of {
+		return true, nil
+	}
+	w := newWalk(ctx, r)
+	if err := w.meet(of, ancestor); err != nil {
+		return false, err
+	}
+	return w.marks[ancestor]&markOurs != 0, nil
+}
+
+// AheadBehind returns how many commits ours has that theirs has not, and the
+// other way round. A commit that claims to be older than its own ancestors can
+// make the numbers too large. It fails if a commit cannot be read.
+func AheadBehind(ctx context.Context, r object.Reader, ours, theirs object.ID) (ahead, behind int, err error) {
+	w := newWalk(ctx, r)
+	if err := w.meet(ours, theirs); err != nil {
+		return 0, 0, err
+	}
+	w.onlyKnown = true
+	if err := w.finish(); err != nil {
+		return 0, 0, err
+	}
+	for _, m := range w.marks {
+		switch m & markBoth {
+		case markOurs:
+			ahead++
+		case markTheirs:
+			behind++
+		}
+	}
+	return ahead, behind, nil
+}
+
+// Bases returns the merge bases of two commits: those that both have and that no
+// other commit which both have leads to. Commonly that is one; none if the two
+// have nothing in common; several after a criss-cross merge, then in the order
+// of their ids. It fails if a commit cannot be read.
+func Bases(ctx context.Context, r object.Reader, a, b object.ID) ([]object.ID, error) {
+	if a == b {
+		return []object.ID{a}, nil
+	}
+	w := newWalk(ctx, r)
+	if err := w.meet(a, b); err != nil {
+		return nil, err
+	}
+	best := w.best()
+	if len(best) > 1 {
+		// Some may lead to others by a way that was not walked yet.
+		if err := w.finish(); err != nil {
+			return nil, err
+		}
+		best = w.best()
+	}
+	slices.SortFunc(best, object.ID.Compare)
+	return best, nil
+}
+
+// Which of two commits lead to a commit, and whether another common one does.
+const (
+	markOurs   = 1
+	markTheirs = 2
+	markStale  = 4
+	markBoth   = markOurs | markTheirs
+)
+
+// walk visits commits from new to old. Clocks may be wrong: a commit whose marks
+// grow after it was visited is visited again.
+type walk struct {
+	ctx       context.Context
+	r         object.Reader
+	marks     map[object.ID]byte
+	commits   map[object.ID]*object.Commit
+	queue     commitQueue
+	queued    map[object.ID]bool
+	open      int  // queued commits that are not known to be common
+	onlyKnown bool // spread marks only to commits that were met before
+}
+
+func newWalk(ctx context.Context, r object.Reader) *walk {
+	return &walk{ctx: ctx, r: r, marks: make(map[object.ID]byte), commits: make(map[object.ID]*object.Commit), queued: make(map[object.ID]bool)}
+}
+
+// meet walks until every commit in the queue is common. All commits that one
+// alone leads to were visited then, so every best common one has both marks.
+func (w *walk) meet(ours, theirs object.ID) error {
+	if err := w.mark(ours, markOurs); err != nil {
+		return err
+	}
+	if err := w.mark(theirs, markTheirs); err != nil {
+		return err
+	}
+	for w.open > 0 {
+		if err := w.step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish spreads the marks as far as they go.
+func (w *walk) finish() error {
+	for len(w.queue) > 0 {
+		if err := w.step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walk) best() (best []object.ID) {
+	for id, m := range w.marks {
+		if m&markBoth == markBoth && m&markStale == 0 {
+			best = append(best, id)
+		}
+	}
+	return best
+}
+
+func (w *walk) mark(id object.ID, mark byte) error {
+	old, known := w.marks[id]
+	if old|mark == old || w.onlyKnown && !known {
+		return nil
+	}
+	c := w.commits[id]
+	if c == nil {
+		var err error
+		if c, err = object.ReadCommit(w.ctx, w.r, id); err != nil {
+			return fmt.Errorf("walk the history: %w", err)
+		}
+		w.commits[id] = c
+	}
+	w.marks[id] = old | mark
+	isOpen := (old|mark)&markBoth != markBoth
+	switch {
+	case !w.queued[id]:
+		w.queued[id] = true
+		heap.Push(&w.queue, queuedCommit{id, c.Time.Unix})
+		if isOpen {
+			w.open++
+		}
+	case old&markBoth != markBoth && !isOpen:
+		w.open--
+	}
+	return nil
+}
+
+// step takes the newest commit and hands its marks to its parents.
+func (w *walk) step() error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	id := heap.Pop(&w.queue).(queuedCommit).id
+	w.queued[id] = false
+	mark := w.marks[id]
+	if mark&markBoth == markBoth {
+		mark |= markStale
+	} else {
+		w.open--
+	}
+	for _, p := range w.commits[id].Parents {
+		if err := w.mark(p, mark); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type queuedCommit struct {
+	id   object.ID
+	time int64
+}
+
+// commitQueue is a heap, the newest commit first.
+type commitQueue []queuedCommit
+
+func (q commitQueue) Len() int { return len(q) }
+func (q commitQueue) Less(i, j int) bool {
+	if q[i].time != q[j].time {
+		return q[i].time > q[j].time
+	}
+	return q[i].id.Compare(q[j].id) < 0
+}
+func (q commitQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+
+// Push implements [heap.Interface].
+func (q *commitQueue) Push(x any) { *q = append(*q, x.(queuedCommit)) }
+
+// Pop implements [heap.Interface].
+func (q *commitQueue) Pop() any {
+	last := len(*q) - 1
+	x := (*q)[last]
+	*q = (*q)[:last]
+	return x
+}
