@@ -45,10 +45,10 @@ func (s *Store) BeginBatch(ctx context.Context) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The file was made first and the lock is looked for second, Repack does it the
+	// The file was made first and the claim is looked for second, Repack does it the
 	// other way round: so one of the two sees the other.
-	held, err := s.locked(dropLock)
-	if err == nil && held {
+	dropping, err := s.claims(dropClaim, "")
+	if err == nil && len(dropping) > 0 {
 		err = fmt.Errorf("%w: objects are being dropped", ErrBusy)
 	}
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Store) begin(ctx context.Context) (*Batch, error) {
 	if s.readOnly {
 		return nil, fmt.Errorf("object/pack: starting a batch: %w", object.ErrReadOnly)
 	}
-	b := &Batch{s: s, temp: s.proc.tempName(), locs: make(map[object.ID]location)}
+	b := &Batch{s: s, temp: claimName(batchClaim), locs: make(map[object.ID]location)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.view == nil {

@@ -49,8 +49,8 @@ func (b *Batch) join(ctx context.Context) (replaced []*packFile, done func(), er
 	if !due {
 		return nil, done, nil
 	}
-	held, err := b.s.lock(joinLock)
-	if err != nil || !held {
+	release, claimed, err := b.s.claim(joinClaim)
+	if err != nil || !claimed {
 		return nil, done, nil // joining can wait; what stops the commit will show itself
 	}
 	// Another process may have joined the same packs just before.
@@ -58,12 +58,12 @@ func (b *Batch) join(ctx context.Context) (replaced []*packFile, done func(), er
 		v, err = b.s.acquire()
 	}
 	if err != nil {
-		b.s.unlock(joinLock)
+		release()
 		return nil, done, err
 	}
 	done = func() {
 		v.release()
-		b.s.unlock(joinLock)
+		release()
 	}
 	replaced = joinable(v.packs)
 	for _, p := range replaced {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -214,20 +213,23 @@ func TestClosed(t *testing.T) {
 
 func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
-	host := thisProcess().host
-	old := time.Now().Add(-2 * abandoned)
+	working := open(t, dir, nil)
+	b, err := working.BeginBatch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Discard()
+	old := time.Now().Add(-2 * fresh)
 	for name, gone := range map[string]bool{
-		"tmp-" + host + "-2147483600-00": true,  // no such process
-		"tmp-00000000-1-00":              false, // on another machine, maybe at work
-		"tmp-00000001-1-00":              true,  // on another machine, long ago
-		"tmp-odd":                        false,
-		"notes.txt":                      false,
+		b.temp: false, "tmp-00": true, "join-00": true, "drop-00": true, "notes.txt": false, "tmp-young": false,
 	} {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte("x"), 0o666); err != nil {
-			t.Fatal(err)
+		if name != b.temp {
+			if err := os.WriteFile(path, []byte("x"), 0o666); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if strings.HasPrefix(name, "tmp-00000001") {
+		if name != "tmp-young" {
 			if err := os.Chtimes(path, old, old); err != nil {
 				t.Fatal(err)
 			}

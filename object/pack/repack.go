@@ -37,22 +37,21 @@ func (s *Store) Repack(ctx context.Context, keep func(context.Context) ([]object
 	if s.readOnly {
 		return fmt.Errorf("object/pack: repacking: %w", object.ErrReadOnly)
 	}
-	held, err := s.lock(dropLock)
+	done, claimed, err := s.claim(dropClaim)
 	if err != nil {
 		return err
 	}
-	if !held {
+	if !claimed {
 		return fmt.Errorf("%w: another process is dropping objects", ErrBusy)
 	}
-	defer s.unlock(dropLock)
-	active, _, err := s.writers()
+	defer done()
+	batches, err := s.claims(batchClaim, "")
 	if err != nil {
 		return err
 	}
-	if len(active) > 0 {
-		return fmt.Errorf("%w: %d batches are open", ErrBusy, len(active))
+	if len(batches) > 0 {
+		return fmt.Errorf("%w: %d batches are open", ErrBusy, len(batches))
 	}
-	s.sweep()
 	if err := s.refresh(true); err != nil {
 		return err
 	}

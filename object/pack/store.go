@@ -43,7 +43,6 @@ type Store struct {
 	codec    entry.Codec
 	best     entry.Codec // for Repack
 	cache    *cache
-	proc     process
 
 	scan    sync.Mutex // held while the folder is read
 	scanned time.Time  // the folder's time of change at the last reading
@@ -95,7 +94,6 @@ func openFS(ctx context.Context, folder vfs.FS, opts *Options) (*Store, error) {
 		fs:       folder,
 		readOnly: opts.ReadOnly,
 		cache:    newCache(opts.CacheBytes),
-		proc:     thisProcess(),
 		view:     &view{},
 		open:     make(map[*Batch]struct{}),
 	}

@@ -3,21 +3,26 @@
 package vfs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
+
+	"github.com/constl/constl/object/durable"
 )
 
 // FS is one folder. Names have no separators. Errors wrap those of [io/fs].
 // It is safe for use by several goroutines at once.
 type FS interface {
-	// Create makes a new file for writing and reading back. It fails with an
-	// error that wraps [fs.ErrExist] if the name is taken.
+	// Create makes a new file for writing and reading back, and holds it until it
+	// is closed. It fails with an error that wraps [fs.ErrExist] if the name is taken.
 	Create(name string) (File, error)
+	// Held reports whether a process holds the file since it created it. It fails
+	// where the file system cannot tell.
+	Held(name string) (bool, error)
 	// Open opens a file for reading.
 	Open(name string) (File, error)
 	// Rename gives a closed file another name, in place of what had it.
@@ -73,7 +78,22 @@ func (d Dir) Create(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Where there are no locks, Held fails and the file's age has to do.
+	_, _ = durable.TryLock(f)
 	return file{f}, nil
+}
+
+// Held implements [FS].
+func (d Dir) Held(name string) (bool, error) {
+	f, err := os.OpenFile(d.path(name), os.O_RDWR, 0)
+	if os.IsNotExist(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	free, err := durable.TryLock(f)
+	return !free, errors.Join(err, f.Close())
 }
 
 // Open implements [FS].
@@ -86,7 +106,7 @@ func (d Dir) Open(name string) (File, error) {
 }
 
 // Rename implements [FS].
-func (d Dir) Rename(from, to string) error { return os.Rename(d.path(from), d.path(to)) }
+func (d Dir) Rename(from, to string) error { return durable.Rename(d.path(from), d.path(to)) }
 
 // Remove implements [FS].
 func (d Dir) Remove(name string) error {
@@ -127,21 +147,9 @@ func (d Dir) ModTime() (time.Time, error) {
 	return info.ModTime(), nil
 }
 
-// Sync implements [FS]. Windows has no such call: its file systems keep a
-// journal of names.
+// Sync implements [FS].
 func (d Dir) Sync() error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(string(d))
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	if err := durable.SyncDir(string(d)); err != nil {
 		return fmt.Errorf("making the folder durable: %w", err)
 	}
 	return nil
