@@ -206,20 +206,24 @@ func (f numberForm) parse(data []byte, start, end int) (int64, bool) {
 // format writes the values' texts to dst[at:], which has room for them, and
 // their ends. It reports whether all of them are allowed.
 func (f numberForm) format(dst []byte, at int, ends []uint32, vals []int64) (int, bool) {
+	short := uint64(0)
+	if f.max < 8 {
+		short = 1e8
+	}
 	for i, v := range vals {
-		if v <= -tenTo18 || v >= tenTo18 {
-			return at, false
-		}
 		u := uint64(v)
 		if v < 0 {
 			dst[at] = '-'
 			at++
-			u = uint64(-v)
+			u = -u
 		}
-		if u < 1e8 && f.max < 8 {
+		switch {
+		case u < short:
 			at = f.formatShort(dst, at, u)
-		} else {
+		case u < tenTo18:
 			at = f.formatLong(dst, at, u)
+		default:
+			return at, false
 		}
 		if f.min < f.max {
 			at = f.trim(dst, at)
@@ -229,21 +233,22 @@ func (f numberForm) format(dst []byte, at int, ends []uint32, vals []int64) (int
 	return at, true
 }
 
+// formatShort writes u < 10^8 with fewer than eight digits after the point.
 func (f numberForm) formatShort(dst []byte, at int, u uint64) int {
 	x := asciiDigits(u)
-	drop := min(bits.TrailingZeros64(x)>>3, 7-f.max)
-	x = (x + asciiZeros) >> (uint(drop) * 8)
-	keep := 8 - drop
+	// A mark in the first digit that must stay stops the count of zeros.
+	drop := uint(bits.TrailingZeros64(x|0x80<<(uint(7-f.max)*8&63))) >> 3
+	x = (x + asciiZeros) >> (drop * 8 & 63)
 	out := dst[at : at+9]
 	if f.max == 0 {
 		binary.LittleEndian.PutUint64(out, x)
-		return at + keep
+		return at + 8 - int(drop)
 	}
-	whole := uint(keep-f.max) * 8
+	whole := (8 - drop - uint(f.max)) * 8 & 63
 	below := uint64(1)<<whole - 1
 	binary.LittleEndian.PutUint64(out, x&below|'.'<<whole|x&^below<<8)
 	out[8] = byte(x >> 56)
-	return at + keep + 1
+	return at + 9 - int(drop)
 }
 
 func (f numberForm) formatLong(dst []byte, at int, u uint64) int {

@@ -3,6 +3,7 @@ package tabular
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -85,12 +86,19 @@ type dictionary struct {
 	first []uint32   // where each code first stands
 }
 
-// dictSlot holds a text of up to eight bytes as word and length, which is all
-// there is to compare, or a longer one's hash. A free slot has no length.
+// dictKey is what a text is known by: up to sixteen bytes are there themselves,
+// overlapping if there are fewer; a longer text has its hash.
+type dictKey struct {
+	head, tail uint64
+	length     uint32 // plus one
+}
+
+func (k dictKey) exact() bool { return k.length <= 17 }
+
+// dictSlot holds a text's key and code. A free slot has no length.
 type dictSlot struct {
-	word   uint64
-	length uint32 // plus one
-	code   uint32
+	dictKey
+	code uint32
 }
 
 const dictStart = 512 // slots
@@ -110,30 +118,17 @@ func (t *dictionary) build(c Cells, limit, patience int) bool {
 	}
 	t.slots = t.slots[:dictStart]
 	clear(t.slots)
-	start := uint32(0)
+	start := 0
 	for i, end := range c.Ends {
-		text := c.Data[start:end]
-		var word uint64
-		switch n := len(text); {
-		case n > 8:
-			word = xxhash.Sum64(text)
-		case end >= 8:
-			if n > 0 {
-				word = binary.LittleEndian.Uint64(c.Data[end-8:]) >> (uint(8-n) * 8)
-			}
-		default:
-			for k, b := range text {
-				word |= uint64(b) << (8 * k)
-			}
-		}
-		start = end
-		slot := t.find(c, text, word)
+		key := keyOf(c.Data, start, int(end))
+		slot := t.find(c, key, start)
+		start = int(end)
 		if slot.length == 0 {
 			code := len(t.first)
 			if code >= limit || code >= patience && code*8 >= i*7 {
 				return false
 			}
-			*slot = dictSlot{word, uint32(len(text)) + 1, uint32(code)}
+			*slot = dictSlot{key, uint32(code)}
 			t.first = append(t.first, uint32(i))
 			t.codes[i] = uint16(code)
 			if len(t.first)*2 > len(t.slots) {
@@ -146,25 +141,46 @@ func (t *dictionary) build(c Cells, limit, patience int) bool {
 	return true
 }
 
-// find returns the slot of a text, or the free one where it belongs.
-func (t *dictionary) find(c Cells, text []byte, word uint64) *dictSlot {
+// keyOf returns the key of data[start:end].
+func keyOf(data []byte, start, end int) dictKey {
+	k := dictKey{length: uint32(end-start) + 1}
+	switch n := end - start; {
+	case n > 16:
+		k.head = xxhash.Sum64(data[start:end])
+	case n > 8:
+		k.head = binary.LittleEndian.Uint64(data[start:])
+		k.tail = binary.LittleEndian.Uint64(data[end-8:])
+	case end >= 8:
+		if n > 0 {
+			k.head = binary.LittleEndian.Uint64(data[end-8:]) >> (uint(8-n) * 8)
+		}
+	default:
+		for i, b := range data[start:end] {
+			k.head |= uint64(b) << (8 * i)
+		}
+	}
+	return k
+}
+
+// hash spreads keys over the slots. It decides nothing that is stored.
+func (k dictKey) hash() uint64 {
+	high, low := bits.Mul64(k.head^0xff51afd7ed558ccd, k.tail^0x9e3779b97f4a7c15+uint64(k.length)<<32)
+	return high ^ low
+}
+
+// find returns the slot of the text at data[start:], or the free one where it belongs.
+func (t *dictionary) find(c Cells, key dictKey, start int) *dictSlot {
 	mask := uint64(len(t.slots) - 1)
-	length := uint32(len(text)) + 1
-	for at := slotOf(word, length); ; at++ {
+	for at := key.hash(); ; at++ {
 		slot := &t.slots[at&mask]
 		if slot.length == 0 {
 			return slot
 		}
-		if slot.word == word && slot.length == length &&
-			(len(text) <= 8 || bytes.Equal(c.At(int(t.first[slot.code])), text)) {
+		if slot.dictKey == key && (key.exact() ||
+			bytes.Equal(c.At(int(t.first[slot.code])), c.Data[start:start+int(key.length)-1])) {
 			return slot
 		}
 	}
-}
-
-func slotOf(word uint64, length uint32) uint64 {
-	h := (word ^ uint64(length)<<56) * 0x9e3779b97f4a7c15
-	return h ^ h>>32
 }
 
 func (t *dictionary) grow() {
@@ -180,7 +196,7 @@ func (t *dictionary) grow() {
 		if slot.length == 0 {
 			continue
 		}
-		at := slotOf(slot.word, slot.length)
+		at := slot.hash()
 		for t.slots[at&mask].length != 0 {
 			at++
 		}

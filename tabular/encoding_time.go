@@ -202,7 +202,7 @@ func (p *timeParser) parse(data []byte, start, end int) (int64, bool) {
 		if p.exact == timeNone {
 			return day, true
 		}
-		if text[n] != p.joint && p.joint != 0 {
+		if text[n] != p.joint {
 			return 0, false
 		}
 		text = text[n+1:]
@@ -339,26 +339,25 @@ func (f timeForm) format(dst []byte, at int, ends []uint32, vals []int64) (int, 
 	perDay := f.perDay()
 	dateLen, zone := f.dateLen(), f.zone
 	var date [10]byte
-	known := false
-	var knownDay int64
+	day := first - 1
+	start := day * perDay
 	for i, v := range vals {
-		day, clock := v, int64(0)
-		if f.exact != timeNone {
+		clock := v - start
+		if uint64(clock) >= uint64(perDay) || i == 0 {
 			day = v / perDay
-			clock = v - day*perDay
-			if clock < 0 {
+			if clock = v - day*perDay; clock < 0 {
 				day--
 				clock += perDay
 			}
-		}
-		if day < first || day > last {
-			return at, false
+			if day < first || day > last {
+				return at, false
+			}
+			start = day * perDay
+			if dateLen > 0 {
+				f.formatDate(&date, day)
+			}
 		}
 		if dateLen > 0 {
-			if !known || day != knownDay {
-				f.formatDate(&date, day)
-				known, knownDay = true, day
-			}
 			copy(dst[at:at+10], date[:])
 			at += dateLen
 			if f.joint != 0 {
@@ -410,14 +409,18 @@ func (f timeForm) formatClock(dst []byte, at int, clock int64) int {
 		putTwo(out[3:], int(clock)%60)
 		return at + 5
 	}
-	scale := tenTo[f.fraction()]
-	seconds, fraction := int(clock/scale), clock%scale
+	fraction := int64(0)
+	if f.exact > timeSeconds {
+		scale := tenTo[f.fraction()]
+		clock, fraction = clock/scale, clock%scale
+	}
+	seconds := uint32(clock)
 	out := dst[at : at+8]
-	putTwo(out, seconds/3600)
+	putTwo(out, int(seconds/3600))
 	out[2] = ':'
-	putTwo(out[3:], seconds/60%60)
+	putTwo(out[3:], int(seconds/60%60))
 	out[5] = ':'
-	putTwo(out[6:], seconds%60)
+	putTwo(out[6:], int(seconds%60))
 	at += 8
 	if f.exact == timeSeconds {
 		return at
@@ -430,7 +433,11 @@ func (f timeForm) formatClock(dst []byte, at int, clock int64) int {
 	return at + 1 + f.fraction()
 }
 
+// twoDigitTexts holds the numbers from 00 to 99.
+const twoDigitTexts = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849" +
+	"5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
+
 func putTwo(dst []byte, n int) {
 	_ = dst[1]
-	dst[0], dst[1] = byte('0'+n/10), byte('0'+n%10)
+	dst[0], dst[1] = twoDigitTexts[2*n], twoDigitTexts[2*n+1]
 }

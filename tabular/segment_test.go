@@ -2,14 +2,12 @@ package tabular
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"testing"
 	"time"
 
-	"github.com/constl/constl/object"
 	"pgregory.net/rapid"
 )
 
@@ -272,50 +270,6 @@ func TestSegmentEditsStaySmall(t *testing.T) {
 				t.Errorf("%s: one %s cell costs %d bytes of %d", k.name, edit.what, delta, len(after))
 			}
 		}
-	}
-}
-
-func TestDecodeSegmentRefuses(t *testing.T) {
-	plain := EncodeSegment(cellsOf("a", "bc"))
-	if encodingOf(plain) != encodingPlain {
-		t.Fatal("no plain segment")
-	}
-	for name, payload := range map[string][]byte{
-		"nothing":                  {},
-		"too many rows":            {0x81, 0x80, 0x01, encodingConstant, 0},
-		"unknown encoding":         {2, 99, 0},
-		"bytes left over":          append(bytes.Clone(plain), 0),
-		"bytes missing":            plain[:len(plain)-1],
-		"empty with more":          {0, 0},
-		"constant in plain":        {2, encodingPlain, 1, 1, 1, 'a', 'a'},
-		"a wide constant":          {0xff, 0x7f, encodingConstant, 0xff, 0xff, 0x03},
-		"negative length":          {2, encodingPlain, 1, 1, 0xff},
-		"constant plane in full":   {2, encodingNumber, 0, 0, 0, 0, 1, 0, 5, 5},
-		"a plane too many":         {2, encodingNumber, 0, 0, 0, 0, 2, 2, 5, 6, 0},
-		"planes of zeros":          {2, encodingNumber, 0, 0, 0, 0, 1, 1, 0},
-		"unused dictionary entry":  {4, encodingDictionary, 2, 1, 1, 1, 'a', 'b', 0},
-		"dictionary out of order":  {4, encodingDictionary, 2, 1, 1, 1, 'a', 'b', 1, 0, 1, 0, 1, 0},
-		"dictionary entry twice":   {4, encodingDictionary, 2, 1, 1, 1, 'a', 'a', 1, 0, 0, 1, 1, 0},
-		"a misfit that fits":       {2, encodingNumber, 0, 0, 1, 0, encodingConstant, 1, '7', 0, 1, 1, 5},
-		"number out of range":      {1, encodingNumber, 0, 0, 0, 0, 8, 0xff, 0, 0, 0, 0, 0, 0, 0, 0x7f},
-		"scale out of range":       {1, encodingNumber, 18, 18, 0, 0, 1, 1, 5},
-		"no such day":              {1, encodingTime, dateYMD, '-', 0, 0, 0, 0, 4, 15, 0xff, 0xff, 0xff, 0x7f},
-		"time of day out of range": {1, encodingTime, dateNone, 0, 0, timeSeconds, 0, 0, 0, 3, 7, 0, 0, 0x7f},
-		"unknown date order":       {1, encodingTime, 9, '-', 0, 0, 0, 0, 0, 1, 1, 1},
-		"label with a digit":       {1, encodingLabel, 1, '1', 0, 0, 0, 1, 1, 5},
-		"negative label":           {1, encodingLabel, 1, 'S', 0, 0, 0, 1, 1, 0xff},
-		"only misfits":             {1, encodingNumber, 0, 0, 1, 0, encodingConstant, 0, 0, 0},
-	} {
-		if c, err := DecodeSegment(payload); !errors.Is(err, object.ErrCorrupt) {
-			t.Errorf("%s: decoded to %d cells, error %v", name, c.Len(), err)
-		}
-	}
-	other := []byte{2, encodingPlain, 1, 1, 1, '1', '2'}
-	if _, err := DecodeSegment(other); err != nil {
-		t.Fatal(err)
-	}
-	if err := CheckSegment(other); !errors.Is(err, object.ErrCorrupt) {
-		t.Errorf("numbers as plain text pass the check: %v", err)
 	}
 }
 
