@@ -162,7 +162,7 @@ type numberForm struct{ min, max int }
 
 // numberRoom is the most that a number takes: sign, point, digits, and what
 // format writes beyond the end before the next number overwrites it.
-const numberRoom = 2 + maxDigits + 8
+const numberRoom = 2 + maxDigits + 24
 
 func (f numberForm) tag() byte { return encodingNumber }
 
@@ -251,22 +251,46 @@ func (f numberForm) formatShort(dst []byte, at int, u uint64) int {
 	return at + 9 - int(drop)
 }
 
+// formatLong writes any u < 10^18. It writes up to 24 bytes beyond the end.
 func (f numberForm) formatLong(dst []byte, at int, u uint64) int {
-	var digits [24]byte
-	binary.LittleEndian.PutUint64(digits[16:], asciiDigits(u%1e8)+asciiZeros)
-	u /= 1e8
-	binary.LittleEndian.PutUint64(digits[8:], asciiDigits(u%1e8)+asciiZeros)
-	binary.LittleEndian.PutUint64(digits[0:], asciiDigits(u/1e8)+asciiZeros)
-	from := 0
-	for from < 23-f.max && digits[from] == '0' {
-		from++
+	var digits [48]byte
+	high, middle, low := uint64(0), asciiDigits(u/1e8%1e8), asciiDigits(u%1e8)
+	if u >= 1e16 {
+		high = asciiDigits(u / 1e16)
+		binary.LittleEndian.PutUint64(digits[0:], high+asciiZeros)
 	}
-	at += copy(dst[at:], digits[from:24-f.max])
-	if f.max > 0 {
-		dst[at] = '.'
-		at += 1 + copy(dst[at+1:], digits[24-f.max:])
+	binary.LittleEndian.PutUint64(digits[8:], middle+asciiZeros)
+	binary.LittleEndian.PutUint64(digits[16:], low+asciiZeros)
+	var zeros int
+	switch {
+	case high != 0:
+		zeros = bits.TrailingZeros64(high) >> 3
+	case middle != 0:
+		zeros = 8 + bits.TrailingZeros64(middle)>>3
+	default:
+		zeros = 16 + bits.TrailingZeros64(low)>>3
 	}
-	return at
+	zeros = min(zeros, 23-f.max)
+	if high == 0 && zeros < 8 {
+		binary.LittleEndian.PutUint64(digits[0:], asciiZeros)
+	}
+	whole := 24 - f.max - zeros
+	copy24(dst[at:at+24], digits[zeros:zeros+24])
+	if f.max == 0 {
+		return at + whole
+	}
+	dst[at+whole] = '.'
+	at += whole + 1
+	copy24(dst[at:at+24], digits[24-f.max:48-f.max])
+	return at + f.max
+}
+
+// copy24 copies 24 bytes without a call.
+func copy24(dst, src []byte) {
+	_, _ = dst[23], src[23]
+	binary.LittleEndian.PutUint64(dst, binary.LittleEndian.Uint64(src))
+	binary.LittleEndian.PutUint64(dst[8:], binary.LittleEndian.Uint64(src[8:]))
+	binary.LittleEndian.PutUint64(dst[16:], binary.LittleEndian.Uint64(src[16:]))
 }
 
 func (f numberForm) trim(dst []byte, at int) int {

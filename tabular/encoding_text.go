@@ -325,25 +325,23 @@ func expand(d *object.Decoder, entries Cells, codes *planes, limit int) Cells {
 		d.Fail("a dictionary has texts that are not used")
 		return Cells{}
 	}
-	// Entries are copied eight bytes at a time; what goes beyond is overwritten.
-	c.Data = make([]byte, total+8)
-	wide := append(slices.Clone(entries.Data), make([]byte, 8)...)
+	c.Data = make([]byte, total+24)
+	wide := append(slices.Clone(entries.Data), make([]byte, 24)...)
+	starts := append([]uint32{0}, entries.Ends...)
 	at := 0
 	for from := 0; from < codes.n; from += planeBlock {
 		for _, code := range codes.block(&block, from) {
-			start := uint32(0)
-			if code > 0 {
-				start = entries.Ends[code-1]
-			}
-			n := int(entries.Ends[code] - start)
-			if n <= 8 {
-				binary.LittleEndian.PutUint64(c.Data[at:], binary.LittleEndian.Uint64(wide[start:]))
+			start := int(starts[code])
+			n := int(starts[code+1]) - start
+			if n <= 24 {
+				// What goes beyond the text is overwritten by the next.
+				copy24(c.Data[at:at+24], wide[start:start+24])
 			} else {
-				copy(c.Data[at:], wide[start:int(start)+n])
+				copy(c.Data[at:], wide[start:start+n])
 			}
 			at += n
 		}
 	}
-	c.Data = c.Data[:total]
+	c.Data = c.Data[:total:total]
 	return c
 }

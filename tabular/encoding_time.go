@@ -312,16 +312,17 @@ const (
 	daysTo1970 = 719468 // from 0000-03-01
 )
 
-// dateOf is the reverse of daysOf.
+// dateOf is the reverse of daysOf, after Neri and Schneider, "Euclidean affine
+// functions and their application to calendar algorithms" (2023).
 func dateOf(days int64) (y, m, d int) {
-	n := int(days) + daysTo1970 + daysTo400
-	era, n := n/daysTo400, n%daysTo400
-	yoe := (n - n/1460 + n/36524 - n/146096) / 365
-	doy := n - (365*yoe + yoe/4 - yoe/100)
-	mp := (5*doy + 2) / 153
-	d = doy - (153*mp+2)/5 + 1
-	y, m = era*400+yoe-400, mp+3
-	if m > 12 {
+	n := 4*uint32(days+daysTo1970+daysTo400) + 3
+	century := n / daysTo400
+	n = n%daysTo400 | 3
+	p := 2939745 * uint64(n)
+	year, day := uint32(p>>32), uint32(p)/2939745/4
+	n = 2141*day + 197913
+	y, m, d = int(100*century+year)-400, int(n>>16), int(n&0xffff/2141)+1
+	if day >= 306 {
 		y++
 		m -= 12
 	}
