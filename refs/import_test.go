@@ -279,3 +279,28 @@ func TestStrangersAreBounded(t *testing.T) {
 		t.Errorf("%d logs of one device left out", len(r.Refused))
 	}
 }
+
+// Whoever knows the wrong branch of a split log only, takes the one that the
+// maintainers chose, and nothing further from either.
+func TestClosedLogTakesTheChosenBranch(t *testing.T) {
+	ana, bo := testKey(1), testKey(2)
+	c := mustChain(t, mustSign(t, firstIdentity(1, person("Ana", ana), person("Bo", bo)), ana))
+	w := newWriter(t, c, bo, 1)
+	one := w.say(nil, "a")
+	two, twoB := w.say(one, "b"), w.say(one, "B")
+	threeB := w.say(twoB, "C")
+	s := newTestStore(t, c, testKey(30))
+	mustImport(t, s, Incoming{Statements: list(one, twoB, threeB)})
+	closed := nextIdentity(t, c, func(id *Identity) { id.Closed = []Closing{{w.log, 2, two.ID()}} }, ana)
+	r := mustImport(t, s, Incoming{Identities: closed.Versions(), Statements: list(two, twoB, w.say(two, "c"), w.say(threeB, "D"))})
+	if len(r.New) != 1 || r.Ignored != 3 || len(r.Equivocations) != 0 {
+		t.Errorf("report %+v", r)
+	}
+	l := mustView(t, s).Logs()[0]
+	if l.Counts == nil || l.Counts.ID() != two.ID() || l.Head.ID() != two.ID() || l.Held {
+		t.Errorf("log %+v", l)
+	}
+	if problems := s.Check(t.Context()); problems != nil {
+		t.Error(problems)
+	}
+}
