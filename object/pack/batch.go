@@ -266,10 +266,6 @@ func (b *Batch) flush() error {
 // Commit implements [object.Batch]. Whatever fails before the pack has its name
 // leaves the store as it was, and the batch is discarded.
 func (b *Batch) Commit(ctx context.Context) error {
-	return b.commit(ctx, true)
-}
-
-func (b *Batch) commit(ctx context.Context, join bool) error {
 	err := ctx.Err()
 	if err == nil {
 		err = b.failed()
@@ -284,53 +280,53 @@ func (b *Batch) commit(ctx context.Context, join bool) error {
 	if empty {
 		return b.Discard()
 	}
-	var replaced []*packFile
-	if join {
-		var done func()
-		if replaced, done, err = b.join(ctx); err != nil {
-			_ = b.Discard()
-			return err
-		}
-		defer done()
-	}
-	name, err := b.finish()
+	replaced, done, err := b.join(ctx)
 	if err != nil {
 		_ = b.Discard()
 		return err
 	}
-	return b.s.add(name, replaced)
+	defer done()
+	return b.finish(replaced)
 }
 
-// finish writes the index, makes the pack durable and gives it its name.
-func (b *Batch) finish() (string, error) {
+// finish writes the index, makes the pack durable, gives it its name and makes it
+// visible. If that fails before the pack has its name, the batch is discarded.
+func (b *Batch) finish(replaced []string) error {
+	if err := b.name(replaced); err != nil {
+		_ = b.Discard() // the first error says more
+		return err
+	}
+	if err := b.s.fs.Sync(); err != nil {
+		return fmt.Errorf("object/pack: %w", err)
+	}
+	return b.s.written()
+}
+
+func (b *Batch) name(replaced []string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err != nil {
-		return "", b.err
+		return b.err
 	}
 	var nonce [8]byte
 	_, _ = rand.Read(nonce[:]) // never fails (crypto/rand)
-	tail := encodeIndex(b.locs, b.flushed+int64(len(b.buf)), nonce)
+	tail := encodeIndex(b.locs, b.flushed+int64(len(b.buf)), replaced, nonce)
 	b.buf = append(b.buf, tail...)
 	if err := b.flush(); err != nil {
-		return "", err
+		return err
 	}
 	if err := b.f.Sync(); err != nil {
-		return "", fmt.Errorf("object/pack: making a pack durable: %w", err)
+		return fmt.Errorf("object/pack: making a pack durable: %w", err)
 	}
 	if err := b.f.Close(); err != nil {
-		return "", fmt.Errorf("object/pack: closing a pack: %w", err)
+		return fmt.Errorf("object/pack: closing a pack: %w", err)
 	}
 	b.f = nil
-	name := packName(tail)
-	if err := b.s.fs.Rename(b.temp, name); err != nil {
-		return "", fmt.Errorf("object/pack: naming a pack: %w", err)
+	if err := b.s.fs.Rename(b.temp, packName(tail)); err != nil {
+		return fmt.Errorf("object/pack: naming a pack: %w", err)
 	}
 	b.end()
-	if err := b.s.fs.Sync(); err != nil {
-		return "", fmt.Errorf("object/pack: %w", err)
-	}
-	return name, nil
+	return nil
 }
 
 // end is called with b.mu held, once the batch has no file of its own any more.

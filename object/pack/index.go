@@ -3,9 +3,11 @@ package pack
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"hash/crc32"
 	"slices"
+	"strings"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/entry"
@@ -15,7 +17,8 @@ import (
 const (
 	packMagic   = "CONSTLP1"
 	indexMagic  = "CONSTLI1"
-	footerSize  = 8 + 8 + 8 + 4 + 4 + 8
+	footerSize  = 8 + 8 + 4 + 8 + 4 + 4 + 8
+	stemSize    = 20 // of a pack's name, as bytes
 	locSize     = 6 + 4 + 1
 	perObject   = object.IDSize + locSize
 	maxPackSize = 1 << 48
@@ -98,15 +101,15 @@ func (x *index) compare(i int, id object.ID) int {
 	return bytes.Compare(x.ids[i*object.IDSize:(i+1)*object.IDSize], id[:])
 }
 
-// encodeIndex returns the index and footer for entries that end at offset end.
-// The nonce gives every pack a name of its own.
-func encodeIndex(locs map[object.ID]location, end int64, nonce [8]byte) []byte {
+// encodeIndex returns the index and footer for entries that end at offset end,
+// in a pack that replaces others. The nonce gives every pack a name of its own.
+func encodeIndex(locs map[object.ID]location, end int64, replaced []string, nonce [8]byte) []byte {
 	ids := make([]object.ID, 0, len(locs))
 	for id := range locs {
 		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, object.ID.Compare)
-	b := make([]byte, 0, len(ids)*perObject+footerSize)
+	b := make([]byte, 0, len(ids)*perObject+len(replaced)*stemSize+footerSize)
 	for i := range ids {
 		b = append(b, ids[i][:]...)
 	}
@@ -117,9 +120,14 @@ func encodeIndex(locs map[object.ID]location, end int64, nonce [8]byte) []byte {
 		b = binary.BigEndian.AppendUint32(b, l.length)
 		b = append(b, l.depth)
 	}
+	for _, name := range replaced {
+		stem, _ := hex.DecodeString(strings.TrimSuffix(name, suffix)) // a pack's name is hexadecimal
+		b = append(b, stem...)
+	}
 	sum := crc32.Checksum(b, castagnoli)
 	footer := binary.BigEndian.AppendUint64(nil, uint64(end))
 	footer = binary.BigEndian.AppendUint64(footer, uint64(len(ids)))
+	footer = binary.BigEndian.AppendUint32(footer, uint32(len(replaced)))
 	footer = append(footer, nonce[:]...)
 	footer = binary.BigEndian.AppendUint32(footer, sum)
 	footer = binary.BigEndian.AppendUint32(footer, crc32.Checksum(footer, castagnoli))
@@ -127,37 +135,53 @@ func encodeIndex(locs map[object.ID]location, end int64, nonce [8]byte) []byte {
 	return append(b, footer...)
 }
 
-// decodeFooter returns where the index begins and how many objects it names.
-func decodeFooter(b []byte, size int64) (start int64, n int, sum uint32, err error) {
-	if len(b) != footerSize || string(b[footerSize-8:]) != indexMagic {
-		return 0, 0, 0, fmt.Errorf("%w: the pack has no footer", object.ErrCorrupt)
-	}
-	if crc32.Checksum(b[:28], castagnoli) != binary.BigEndian.Uint32(b[28:]) {
-		return 0, 0, 0, fmt.Errorf("%w: the pack's footer does not match its checksum", object.ErrCorrupt)
-	}
-	s, count := binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])
-	space := uint64(size - footerSize - int64(len(packMagic)))
-	if size >= maxPackSize || count > space/perObject || s != uint64(size-footerSize)-count*perObject {
-		return 0, 0, 0, fmt.Errorf("%w: the pack's footer claims %d objects indexed from byte %d of %d", object.ErrCorrupt, count, s, size)
-	}
-	return int64(s), int(count), binary.BigEndian.Uint32(b[24:]), nil
+// footer is what the end of a pack says.
+type footer struct {
+	start    int64 // of the index, which is the end of the entries
+	n        int   // objects
+	replaced int   // packs
+	sum      uint32
 }
 
-// decodeIndex returns the index that the bytes are. It keeps them. end is where
-// the entries end.
-func decodeIndex(b []byte, n int, sum uint32, end int64) (index, error) {
-	if crc32.Checksum(b, castagnoli) != sum {
-		return index{}, fmt.Errorf("%w: the pack's index does not match its checksum", object.ErrCorrupt)
+// size returns the length of the index.
+func (f footer) size() int { return f.n*perObject + f.replaced*stemSize }
+
+// decodeFooter reads the footer of a pack of that size.
+func decodeFooter(b []byte, size int64) (footer, error) {
+	if len(b) != footerSize || string(b[footerSize-8:]) != indexMagic {
+		return footer{}, fmt.Errorf("%w: the pack has no footer", object.ErrCorrupt)
 	}
-	x := index{ids: b[:n*object.IDSize], locs: b[n*object.IDSize:], n: n}
-	for i := range n {
+	if crc32.Checksum(b[:32], castagnoli) != binary.BigEndian.Uint32(b[32:]) {
+		return footer{}, fmt.Errorf("%w: the pack's footer does not match its checksum", object.ErrCorrupt)
+	}
+	start, n, replaced := binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), uint64(binary.BigEndian.Uint32(b[16:]))
+	space := uint64(size - footerSize - int64(len(packMagic)))
+	if size >= maxPackSize || n > space/perObject || replaced > space/stemSize ||
+		start != uint64(size-footerSize)-n*perObject-replaced*stemSize || start < uint64(len(packMagic)) {
+		return footer{}, fmt.Errorf("%w: the pack's footer claims %d objects indexed from byte %d of %d", object.ErrCorrupt, n, start, size)
+	}
+	return footer{int64(start), int(n), int(replaced), binary.BigEndian.Uint32(b[28:])}, nil
+}
+
+// decodeIndex returns the index that the bytes are, which it keeps, and the
+// names of the packs that are replaced.
+func decodeIndex(b []byte, f footer) (index, []string, error) {
+	if crc32.Checksum(b, castagnoli) != f.sum {
+		return index{}, nil, fmt.Errorf("%w: the pack's index does not match its checksum", object.ErrCorrupt)
+	}
+	x := index{ids: b[:f.n*object.IDSize], locs: b[f.n*object.IDSize : f.n*perObject], n: f.n}
+	for i := range x.n {
 		if i > 0 && x.compare(i-1, x.id(i)) >= 0 {
-			return index{}, fmt.Errorf("%w: the pack's index is out of order", object.ErrCorrupt)
+			return index{}, nil, fmt.Errorf("%w: the pack's index is out of order", object.ErrCorrupt)
 		}
 		l := x.loc(i)
-		if l.offset <= int64(len(packMagic)) || l.length > entry.MaxSize || l.offset+int64(l.length) > end || l.depth > maxDepth {
-			return index{}, fmt.Errorf("%w: the pack's index points outside it", object.ErrCorrupt)
+		if l.offset <= int64(len(packMagic)) || l.length > entry.MaxSize || l.offset+int64(l.length) > f.start || l.depth > maxDepth {
+			return index{}, nil, fmt.Errorf("%w: the pack's index points outside it", object.ErrCorrupt)
 		}
 	}
-	return x, nil
+	var replaced []string
+	for stems := b[f.n*perObject:]; len(stems) > 0; stems = stems[stemSize:] {
+		replaced = append(replaced, hex.EncodeToString(stems[:stemSize])+suffix)
+	}
+	return x, replaced, nil
 }

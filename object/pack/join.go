@@ -36,9 +36,9 @@ func joinable(packs []*packFile) []*packFile {
 	return small[:n]
 }
 
-// join copies the entries of small packs into the batch. The caller calls done
-// when these packs are replaced, or are not to be after all.
-func (b *Batch) join(ctx context.Context) (replaced []*packFile, done func(), err error) {
+// join copies the entries of small packs into the batch, which is to replace
+// them. The caller calls done when it does, or is not to after all.
+func (b *Batch) join(ctx context.Context) (replaced []string, done func(), err error) {
 	done = func() {}
 	v, err := b.s.acquire()
 	if err != nil {
@@ -65,8 +65,9 @@ func (b *Batch) join(ctx context.Context) (replaced []*packFile, done func(), er
 		v.release()
 		release()
 	}
-	replaced = joinable(v.packs)
-	for _, p := range replaced {
+	replaced = slices.Clone(v.dead)
+	for _, p := range joinable(v.packs) {
+		replaced = append(replaced, p.name)
 		if err := b.copyPack(ctx, source{v, b}, p); err != nil {
 			done()
 			// A pack that cannot be read stays where it is. Whatever else is wrong

@@ -13,6 +13,7 @@ import (
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/entry"
 	"github.com/constl/constl/object/objecttest"
+	"github.com/constl/constl/object/pack/internal/vfs/vfstest"
 )
 
 // commitVersions commits n versions of six small objects, each a small change of
@@ -73,27 +74,26 @@ func wantClean(t testing.TB, s *Store) {
 }
 
 func TestManyCommitsStayFewFiles(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir, nil)
+	m := vfstest.New()
+	s := openMem(t, m)
 	const n = 300
 	all := commitVersions(t, s, n)
-	names, size := folder(t, dir)
-	if len(names) > 25 {
-		t.Errorf("%d commits left %d files", n, len(names))
+	infos, err := m.List()
+	if err != nil || len(infos) > 25 {
+		t.Errorf("%d commits left %d files, %v", n, len(infos), err)
 	}
-	var content int64
+	var content, size int64
 	for _, o := range all {
 		content += int64(len(o))
+	}
+	for _, info := range infos {
+		size += info.Size
 	}
 	if size > content*2/3 {
 		t.Errorf("%d commits of %d bytes in all take %d bytes", n, content, size)
 	}
-	for _, name := range names {
-		if !isPackName(name) {
-			t.Errorf("%s is left over", name)
-		}
-	}
-	again := open(t, dir, &Options{ReadOnly: true, CacheBytes: 1})
+	noLeftovers(t, s)
+	again := openMem(t, m)
 	for _, o := range all {
 		objecttest.Want(t, again, o)
 	}
@@ -101,7 +101,7 @@ func TestManyCommitsStayFewFiles(t *testing.T) {
 }
 
 func TestChainsAreBounded(t *testing.T) {
-	s := open(t, t.TempDir(), nil)
+	s := openMem(t, vfstest.New())
 	commitVersions(t, s, 3*maxDepth)
 	deltas := 0
 	for _, p := range s.view.packs {
@@ -367,7 +367,7 @@ func TestDamageAndJoin(t *testing.T) {
 }
 
 func TestDamagedPack(t *testing.T) {
-	for name, offset := range map[string]int64{"magic": 0, "index": -footerSize - 5, "footer": -20, "end": -1} {
+	for name, offset := range map[string]int64{"magic": 0, "index": -footerSize - 5, "footer": -20, "end": -1, "size": -footerSize + 5} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			s := open(t, dir, nil)
@@ -408,9 +408,8 @@ func TestRepack(t *testing.T) {
 		"recompress": {Recompress: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			s := open(t, dir, &Options{CacheBytes: 1})
-			reader := open(t, dir, &Options{ReadOnly: true, CacheBytes: 1})
+			m := vfstest.New()
+			s, reader := openMem(t, m), openMem(t, m)
 			all := commitVersions(t, s, 60)
 			var kept, gone []object.Object
 			for i, o := range all {
@@ -423,8 +422,8 @@ func TestRepack(t *testing.T) {
 			if err := s.Repack(t.Context(), keep(kept...), opts); err != nil {
 				t.Fatal(err)
 			}
-			if names, _ := folder(t, dir); len(names) != 1 {
-				t.Errorf("left in the folder: %v", names)
+			if infos, err := m.List(); err != nil || len(infos) != 1 {
+				t.Errorf("left in the folder: %v, %v", infos, err)
 			}
 			for _, o := range kept {
 				objecttest.Want(t, s, o)
@@ -501,8 +500,8 @@ func TestRepackRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	objecttest.WantMissing(t, s, o.ID())
-	if names, _ := folder(t, dir); len(names) != 0 {
-		t.Errorf("left in the folder: %v", names)
+	if st, err := s.Stats(); err != nil || st.Objects != 0 || st.Packs != 1 {
+		t.Errorf("%+v, %v", st, err)
 	}
 }
 

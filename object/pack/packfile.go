@@ -14,12 +14,12 @@ const suffix = ".pack"
 
 // packName returns the name of the pack with that index and footer.
 func packName(indexAndFooter []byte) string {
-	return object.Sum(indexAndFooter).String()[:40] + suffix
+	return object.Sum(indexAndFooter).String()[:2*stemSize] + suffix
 }
 
 func isPackName(name string) bool {
 	stem, ok := strings.CutSuffix(name, suffix)
-	return ok && len(stem) == 40 && strings.Trim(stem, "0123456789abcdef") == ""
+	return ok && len(stem) == 2*stemSize && strings.Trim(stem, "0123456789abcdef") == ""
 }
 
 // packFile is one open pack.
@@ -28,10 +28,10 @@ type packFile struct {
 	name string
 	f    vfs.File
 	size int64
-	end  int64 // of the entries
 	index
-	refs   atomic.Int64 // the views that hold it
-	doomed atomic.Bool  // to be removed once nobody here reads it
+	replaced []string     // packs that are not to be read any more
+	refs     atomic.Int64 // the views that hold it
+	doomed   atomic.Bool  // to be removed once nobody here reads it
 }
 
 func openPack(fs vfs.FS, name string) (*packFile, error) {
@@ -66,16 +66,16 @@ func (p *packFile) readIndex() error {
 	if err := readFull(p.f, foot, size-footerSize); err != nil {
 		return err
 	}
-	start, n, sum, err := decodeFooter(foot, size)
+	end, err := decodeFooter(foot, size)
 	if err != nil {
 		return err
 	}
-	b := make([]byte, n*perObject)
-	if err := readFull(p.f, b, start); err != nil {
+	b := make([]byte, end.size())
+	if err := readFull(p.f, b, end.start); err != nil {
 		return err
 	}
-	p.size, p.end = size, start
-	p.index, err = decodeIndex(b, n, sum, start)
+	p.size = size
+	p.index, p.replaced, err = decodeIndex(b, end)
 	return err
 }
 

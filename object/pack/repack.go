@@ -3,6 +3,7 @@ package pack
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/entry"
@@ -76,7 +77,12 @@ func (s *Store) Repack(ctx context.Context, keep func(context.Context) ([]object
 		_ = b.Discard() // the first error says more
 		return err
 	}
-	return r.commit(ctx, v)
+	replaced := slices.Clone(v.dead)
+	for _, p := range v.packs {
+		replaced = append(replaced, p.name)
+	}
+	s.cache.clear()
+	return b.finish(replaced)
 }
 
 type repacker struct {
@@ -103,27 +109,6 @@ func (r *repacker) run(ctx context.Context, keep []object.ID) error {
 		}
 	}
 	return nil
-}
-
-func (r *repacker) commit(ctx context.Context, v *view) error {
-	if len(r.keep) == 0 {
-		if err := r.b.Discard(); err != nil {
-			return err
-		}
-		r.s.cache.clear()
-		return r.s.drop(v.packs)
-	}
-	if err := ctx.Err(); err != nil {
-		_ = r.b.Discard()
-		return err
-	}
-	name, err := r.b.finish()
-	if err != nil {
-		_ = r.b.Discard()
-		return err
-	}
-	r.s.cache.clear()
-	return r.s.add(name, v.packs)
 }
 
 // write adds the object to the new pack, after its base. It verifies it.

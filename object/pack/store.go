@@ -62,6 +62,7 @@ var (
 type view struct {
 	packs []*packFile
 	bad   []badPack
+	dead  []string // packs in the folder that others replace
 	refs  atomic.Int64
 }
 
@@ -130,11 +131,10 @@ func (v *view) release() {
 	}
 }
 
-// replace makes the packs the current view. It is called with s.scan held.
-func (s *Store) replace(packs []*packFile, bad []badPack) {
-	next := &view{packs: packs, bad: bad}
+// replace makes next the current view. It is called with s.scan held.
+func (s *Store) replace(next *view) {
 	next.refs.Store(1)
-	for _, p := range packs {
+	for _, p := range next.packs {
 		p.refs.Add(1)
 	}
 	s.mu.Lock()
@@ -200,36 +200,68 @@ func (s *Store) rescan() (gone bool, err error) {
 	for _, p := range v.packs {
 		known[p.name] = p
 	}
-	var packs []*packFile
-	var bad []badPack
-	same := true
+	next := &view{}
 	for _, info := range infos {
-		if !isPackName(info.Name) {
+		if !isPackName(info.Name) || slices.Contains(v.dead, info.Name) {
 			continue
 		}
 		p := known[info.Name]
 		if p == nil {
-			same = false
 			p, err = openPack(s.fs, info.Name)
 			switch {
 			case errors.Is(err, fs.ErrNotExist) && !s.listed(info.Name):
-				for _, p := range packs {
-					if p.refs.Load() == 0 {
-						p.f.Close() // opened just now and never read
-					}
-				}
+				next.unread(known)
 				return true, nil
 			case err != nil:
-				bad = append(bad, badPack{info.Name, err})
+				next.bad = append(next.bad, badPack{info.Name, err})
 				continue
 			}
 		}
-		packs = append(packs, p)
+		next.packs = append(next.packs, p)
 	}
-	if !same || len(packs) != len(v.packs) || len(bad) != len(v.bad) {
-		s.replace(packs, bad)
-	}
+	s.bury(next, infos)
+	s.replace(next)
 	return false, nil
+}
+
+// unread closes packs that were opened just now and are not to be read after all.
+func (v *view) unread(known map[string]*packFile) {
+	for _, p := range v.packs {
+		if known[p.name] == nil {
+			p.f.Close() // it was only read
+		}
+	}
+}
+
+// bury takes the packs that others replace out of the view. They are removed
+// once nobody here reads them. They are to go all at once, for a delta in one may
+// stand on an entry in another: so what counts is that they are replaced.
+func (s *Store) bury(v *view, infos []vfs.Info) {
+	replaced, dead := make(map[string]bool), make(map[string]bool)
+	for _, p := range v.packs {
+		for _, name := range p.replaced {
+			replaced[name] = true
+		}
+	}
+	for _, info := range infos {
+		if replaced[info.Name] {
+			dead[info.Name] = true
+			v.dead = append(v.dead, info.Name)
+		}
+	}
+	// Another process may have given the new pack its name and not come to make that
+	// durable yet.
+	remove := len(dead) > 0 && !s.readOnly && s.fs.Sync() == nil
+	v.bad = slices.DeleteFunc(v.bad, func(b badPack) bool { return dead[b.name] })
+	v.packs = slices.DeleteFunc(v.packs, func(p *packFile) bool {
+		if !dead[p.name] {
+			return false
+		}
+		p.refs.Add(1)
+		p.doomed.Store(remove)
+		p.release()
+		return true
+	})
 }
 
 // listed reports whether the folder has the name now.
@@ -382,48 +414,10 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// add makes a pack that was just written visible, and the packs that it
-// replaces go once nobody reads them.
-func (s *Store) add(name string, replaced []*packFile) error {
-	return s.change(name, replaced)
-}
-
-// drop makes packs go once nobody reads them.
-func (s *Store) drop(packs []*packFile) error { return s.change("", packs) }
-
-// change makes a new pack visible, unless name is empty, and others go.
-func (s *Store) change(name string, gone []*packFile) error {
+// written makes a pack that was just written visible.
+func (s *Store) written() error {
 	s.scan.Lock()
 	defer s.scan.Unlock()
-	v, err := s.acquire()
-	if err != nil {
-		return err
-	}
-	defer v.release()
-	packs := make([]*packFile, 0, len(v.packs)+1)
-	for _, p := range v.packs {
-		switch {
-		case p.name == name:
-			name = "" // a refresh was faster
-		case slices.Contains(gone, p):
-			p.doomed.Store(true)
-			continue
-		}
-		packs = append(packs, p)
-	}
-	again := false
-	if name != "" {
-		p, err := openPack(s.fs, name)
-		switch {
-		case err == nil:
-			packs = append(packs, p)
-		case errors.Is(err, fs.ErrNotExist):
-			again = true // another process has already joined it into one of its own
-		default:
-			return err
-		}
-	}
 	s.scanned = time.Time{}
-	s.replace(packs, v.bad)
-	return s.settle(again)
+	return s.settle(true)
 }
