@@ -119,15 +119,17 @@ func (o *ordering) placeAdded(added []int32, placer []byte, posOurs, posTheirs [
 	sortBy := func(pos []int32) []int32 {
 		return slices.SortedFunc(slices.Values(added), func(a, b int32) int { return int(pos[a]) - int(pos[b]) })
 	}
-	by := byte(byOurs)
-	switch c := slices.CompareFunc(sortBy(posOurs), sortBy(posTheirs), o.compare); {
-	case c > 0:
-		by = byTheirs
-	case c == 0:
+	c := slices.CompareFunc(sortBy(posOurs), sortBy(posTheirs), o.compare)
+	if c == 0 {
 		// The same sequence at other places: the earlier place, seen from the base.
-		if o.rank(added[0], o.ours, posOurs) > o.rank(added[0], o.theirs, posTheirs) {
-			by = byTheirs
-		}
+		c = o.rank(added[0], o.ours, posOurs) - o.rank(added[0], o.theirs, posTheirs)
+	}
+	if c == 0 {
+		c = slices.CompareFunc(o.living(o.ours), o.living(o.theirs), o.compare)
+	}
+	by := byte(byOurs)
+	if c > 0 {
+		by = byTheirs
 	}
 	for _, t := range added {
 		placer[t] = by
@@ -182,8 +184,9 @@ type weave struct {
 
 // lay returns nil if moved things stand in a ring, each behind the other.
 func (w *weave) lay(spine, ours, theirs []int32, placer []byte) []int32 {
-	w.blockOurs = w.blocks(ours, w.posTheirs)
-	w.blockTheirs = w.blocks(theirs, w.posOurs)
+	gone := w.takenAway(placer)
+	w.blockOurs = w.blocks(ours, w.posTheirs, gone[byOurs])
+	w.blockTheirs = w.blocks(theirs, w.posOurs, gone[byTheirs])
 	w.children = make(map[int32][]int32)
 	total := len(ours)
 	for _, t := range theirs {
@@ -192,8 +195,8 @@ func (w *weave) lay(spine, ours, theirs []int32, placer []byte) []int32 {
 		}
 	}
 	if placer != nil {
-		w.hang(ours, w.posTheirs, placer, byOurs)
-		w.hang(theirs, w.posOurs, placer, byTheirs)
+		w.hang(ours, w.posTheirs, placer, byOurs, gone[byOurs])
+		w.hang(theirs, w.posOurs, placer, byTheirs, gone[byTheirs])
 	}
 	order := make([]int32, 0, total)
 	order = w.subtree(order, -1, firstOf(spine))
@@ -213,21 +216,42 @@ func firstOf(seq []int32) int32 {
 	return seq[0]
 }
 
+// takenAway returns, by side, the things that both sides added and that the other
+// side places: what followed one of them stays where it was.
+func (w *weave) takenAway(placer []byte) (gone [3]map[int32]bool) {
+	if placer == nil {
+		return gone
+	}
+	gone[byOurs], gone[byTheirs] = make(map[int32]bool), make(map[int32]bool)
+	inBase := make([]bool, w.n)
+	for _, t := range w.base {
+		inBase[t] = true
+	}
+	for t, by := range placer {
+		if by != 0 && !inBase[t] {
+			gone[byOurs+byTheirs-by][int32(t)] = true
+		}
+	}
+	return gone
+}
+
 // blocks gathers what a side alone has, by the common thing that it follows.
-func (w *weave) blocks(seq, other []int32) map[int32][]int32 {
+func (w *weave) blocks(seq, other []int32, gone map[int32]bool) map[int32][]int32 {
 	out := make(map[int32][]int32)
 	after := int32(-1)
 	for _, t := range seq {
-		if other[t] >= 0 {
+		switch {
+		case other[t] < 0:
+			out[after] = append(out[after], t)
+		case !gone[t]:
 			after = t
-			continue
 		}
-		out[after] = append(out[after], t)
 	}
 	return out
 }
 
-func (w *weave) hang(seq, other []int32, placer []byte, by byte) {
+// hang notes what a side has moved, by the common thing that it follows.
+func (w *weave) hang(seq, other []int32, placer []byte, by byte, gone map[int32]bool) {
 	after := int32(-1)
 	for _, t := range seq {
 		if other[t] < 0 {
@@ -236,7 +260,9 @@ func (w *weave) hang(seq, other []int32, placer []byte, by byte) {
 		if placer[t] == by {
 			w.children[after] = append(w.children[after], t)
 		}
-		after = t
+		if !gone[t] {
+			after = t
+		}
 	}
 }
 
@@ -251,10 +277,18 @@ func (w *weave) subtree(order []int32, root, next int32) []int32 {
 		}
 		order = w.meet(order, t, next)
 		kids := w.children[t]
-		slices.SortFunc(kids, func(a, b int32) int { return w.compare(b, a) })
+		slices.SortFunc(kids, func(a, b int32) int { return w.compareSubtrees(b, a, next) })
 		stack = append(stack, kids...)
 	}
 	return order
+}
+
+// compareSubtrees compares equal things by what hangs on them.
+func (w *weave) compareSubtrees(a, b, next int32) int {
+	if c := w.compare(a, b); c != 0 || a == b {
+		return c
+	}
+	return slices.CompareFunc(w.subtree(nil, a, next), w.subtree(nil, b, next), w.compare)
 }
 
 // meet appends the two blocks that follow one thing.

@@ -116,50 +116,76 @@ func (v *rowMerge) survivors(slots []slot) (alive []bool, disputed map[int32]boo
 			disputed[int32(i)] = true
 		}
 	}
-	if v.keyless && v.options.Additions != AdditionsSum {
-		v.keepTwins(slots, alive)
+	if v.keyless {
+		v.settleTwins(slots, alive)
 	}
 	return alive, disputed
 }
 
-// keepTwins lets the deletions of equal rows count once: where the sides deleted
-// different ones of several equal rows, as many go as the side that deleted more
-// of them meant, the last ones first.
-func (v *rowMerge) keepTwins(slots []slot, alive []bool) {
-	type twins struct{ list []int32 }
-	groups := make(map[string]*twins)
+// settleTwins corrects how many of several equal rows go when both sides deleted
+// some. Which of them a side deleted says nothing: by the union policy as many go
+// as the side that deleted more meant, by the sum policy as many as both together.
+func (v *rowMerge) settleTwins(slots []slot, alive []bool) {
 	base := v.grids[sideBase]
+	twins := make(map[string][]int32)
 	var buf []byte
 	for i := range slots {
+		if sl := &slots[i]; sl.base >= 0 && (sl.ours < 0 || sl.theirs < 0) && !alive[i] {
+			buf = base.key(buf[:0], int(sl.base), v.all)
+			twins[string(buf)] = append(twins[string(buf)], int32(i))
+		}
+	}
+	if v.options.Additions == AdditionsSum {
+		v.dropTwins(slots, alive, twins)
+		return
+	}
+	for _, list := range twins {
+		goneOurs, goneTheirs := deletions(slots, list)
+		for back := len(list) - max(goneOurs, goneTheirs); back > 0; list = list[1:] {
+			if sl := &slots[list[0]]; sl.ours >= 0 || sl.theirs >= 0 {
+				alive[list[0]] = true
+				back--
+			}
+		}
+	}
+}
+
+func deletions(slots []slot, list []int32) (ours, theirs int) {
+	for _, i := range list {
+		if slots[i].ours < 0 {
+			ours++
+		}
+		if slots[i].theirs < 0 {
+			theirs++
+		}
+	}
+	return ours, theirs
+}
+
+// dropTwins deletes, from the end, equal rows that nobody changed in place of
+// those that both sides deleted at once.
+func (v *rowMerge) dropTwins(slots []slot, alive []bool, twins map[string][]int32) {
+	missing := make(map[string]int)
+	for content, list := range twins {
+		ours, theirs := deletions(slots, list)
+		if n := ours + theirs - len(list); n > 0 {
+			missing[content] = n
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	base := v.grids[sideBase]
+	var buf []byte
+	for i := len(slots) - 1; i >= 0; i-- {
 		sl := &slots[i]
-		if sl.base < 0 || alive[i] {
+		if sl.base < 0 || !alive[i] || v.changed(sl, sideOurs) || v.changed(sl, sideTheirs) {
 			continue
 		}
 		buf = base.key(buf[:0], int(sl.base), v.all)
-		g := groups[string(buf)]
-		if g == nil {
-			g = &twins{}
-			groups[string(buf)] = g
-		}
-		g.list = append(g.list, int32(i))
-	}
-	for _, g := range groups {
-		goneOurs, goneTheirs := 0, 0
-		for _, i := range g.list {
-			if slots[i].ours < 0 {
-				goneOurs++
-			}
-			if slots[i].theirs < 0 {
-				goneTheirs++
-			}
-		}
-		back := len(g.list) - max(goneOurs, goneTheirs)
-		for _, i := range g.list {
-			// A row deleted by both is not among those meant twice.
-			if back > 0 && (slots[i].ours >= 0 || slots[i].theirs >= 0) {
-				alive[i] = true
-				back--
-			}
+		if missing[string(buf)] > 0 {
+			missing[string(buf)]--
+			alive[i] = false
 		}
 	}
 }
