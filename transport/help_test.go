@@ -185,15 +185,15 @@ func server(o *ServerOptions, datasets ...*dataset) *Server {
 // dial returns the client's end of a stream that the server serves, to a peer
 // that has the key.
 func dial(t testing.TB, s *Server, key *refs.Key) io.ReadWriteCloser {
-	client, end := net.Pipe()
-	var served sync.WaitGroup
-	served.Go(func() {
+	near, end := net.Pipe()
+	client := &testStream{Conn: near}
+	client.served.Go(func() {
 		// What the server makes of a broken stream is seen at the other end.
 		_ = s.Serve(context.Background(), key.PeerID(), end)
 	})
 	t.Cleanup(func() {
 		client.Close()
-		served.Wait()
+		client.served.Wait()
 	})
 	return client
 }
@@ -323,4 +323,33 @@ func (c *cutStream) Read(p []byte) (int, error) {
 	n, err := c.ReadWriteCloser.Read(p[:min(int64(len(p)), left)])
 	c.left.Add(-int64(n))
 	return n, err
+}
+
+// cutWriter is a stream that ends after so many bytes were written to it.
+type cutWriter struct {
+	stream io.ReadWriteCloser
+	left   int
+}
+
+func (c *cutWriter) Read(p []byte) (int, error) { return c.stream.Read(p) }
+
+func (c *cutWriter) Write(p []byte) (int, error) {
+	n, err := c.stream.Write(p[:min(len(p), c.left)])
+	c.left -= n
+	if err == nil && n < len(p) {
+		c.stream.Close()
+		err = errCut
+	}
+	return n, err
+}
+
+func (c *cutWriter) Close() error { return c.stream.Close() }
+
+// wait returns when the other end has dealt with the cut.
+func (c *cutWriter) wait() { c.stream.(*testStream).served.Wait() }
+
+// testStream is a stream whose server can be waited for.
+type testStream struct {
+	net.Conn
+	served sync.WaitGroup
 }

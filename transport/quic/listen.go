@@ -1,0 +1,249 @@
+package quic
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/constl/constl/refs"
+)
+
+// Handler deals with one stream that a peer opened, and closes it. It should end
+// soon after ctx does. Handlers run in goroutines of their own.
+type Handler func(ctx context.Context, peer refs.PeerID, stream *Stream)
+
+// Listener takes connections and hands their streams to its handler. It is safe
+// for use by several goroutines at once.
+type Listener struct {
+	o         Options
+	handler   Handler
+	socket    *net.UDPConn
+	transport *quicgo.Transport
+	listener  *quicgo.Listener
+	ctx       context.Context // of the handlers
+	cancel    context.CancelFunc
+	loops     sync.WaitGroup // accepting, and one for each connection
+	handlers  sync.WaitGroup
+
+	mu      sync.Mutex
+	stopped bool
+	conns   map[*quicgo.Conn]struct{}
+	places  map[netip.Prefix]int
+	total   int
+}
+
+// Listen listens for peers at the address (host:port; an empty host means all
+// addresses, port 0 one that is free) as the device with the key. It stops
+// when ctx ends or the listener is closed; the caller closes it in any case.
+func Listen(ctx context.Context, address string, key crypto.Signer, handler Handler, o *Options) (*Listener, error) {
+	silenceLibrary()
+	cert, err := certificate(key)
+	if err != nil {
+		return nil, err
+	}
+	addr, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listening at %s: %w", address, err)
+	}
+	socket, err := net.ListenUDP("udp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listening at %s: %w", address, err)
+	}
+	l := &Listener{
+		o:       o.withDefaults(),
+		handler: handler,
+		socket:  socket,
+		conns:   make(map[*quicgo.Conn]struct{}),
+		places:  make(map[netip.Prefix]int),
+	}
+	l.transport = &quicgo.Transport{Conn: socket, VerifySourceAddress: l.crowded, ConnContext: l.place}
+	anybody := func(refs.PeerID) error { return nil }
+	l.listener, err = l.transport.Listen(config(cert, anybody), l.o.config())
+	if err != nil {
+		socket.Close()
+		return nil, fmt.Errorf("listening at %s: %w", address, err)
+	}
+	l.ctx, l.cancel = context.WithCancel(ctx)
+	l.loops.Go(l.accept)
+	return l, nil
+}
+
+// Addr returns the address at which the listener listens.
+func (l *Listener) Addr() net.Addr { return l.socket.LocalAddr() }
+
+// placeOf returns the network that an address counts for.
+func placeOf(addr net.Addr) (place netip.Prefix, counted bool) {
+	udp, ok := addr.(*net.UDPAddr)
+	if !ok {
+		return place, false
+	}
+	ip := udp.AddrPort().Addr().Unmap()
+	bits := 32
+	if ip.Is6() {
+		bits = 64
+	}
+	place, err := ip.WithZone("").Prefix(bits)
+	return place, err == nil && !ip.IsLoopback()
+}
+
+// crowded reports whether a newcomer must first prove its address: when half of
+// the places are taken, spoofed addresses shall not take the rest.
+func (l *Listener) crowded(net.Addr) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.total >= l.o.MaxConns/2
+}
+
+var errFull = errors.New("quic: too many connections")
+
+// place takes a place for a connection, from before its handshake until it ends.
+func (l *Listener) place(ctx context.Context, info *quicgo.ClientInfo) (context.Context, error) {
+	place, counted := placeOf(info.RemoteAddr)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped || l.total >= l.o.MaxConns || counted && l.places[place] >= l.o.MaxConnsPerAddress {
+		return nil, errFull
+	}
+	l.total++
+	if counted {
+		l.places[place]++
+	}
+	context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.total--
+		if !counted {
+			return
+		}
+		if l.places[place]--; l.places[place] == 0 {
+			delete(l.places, place)
+		}
+	})
+	return ctx, nil
+}
+
+func (l *Listener) accept() {
+	for {
+		conn, err := l.listener.Accept(l.ctx)
+		if err != nil {
+			return
+		}
+		l.mu.Lock()
+		if l.stopped {
+			l.mu.Unlock()
+			conn.CloseWithError(codeGoing, "")
+			continue
+		}
+		l.conns[conn] = struct{}{}
+		l.mu.Unlock()
+		l.loops.Go(func() {
+			l.serve(conn)
+			l.mu.Lock()
+			delete(l.conns, conn)
+			l.mu.Unlock()
+		})
+	}
+}
+
+func (l *Listener) serve(conn *quicgo.Conn) {
+	state := conn.ConnectionState().TLS
+	peer, err := peerOf(&state)
+	if err != nil {
+		conn.CloseWithError(codeDone, "")
+		return
+	}
+	for {
+		s, err := conn.AcceptStream(l.ctx)
+		if err != nil {
+			conn.CloseWithError(codeGoing, "")
+			return
+		}
+		l.mu.Lock()
+		stopped := l.stopped
+		if !stopped {
+			l.handlers.Add(1)
+		}
+		l.mu.Unlock()
+		if stopped {
+			s.CancelRead(streamStop)
+			s.CancelWrite(streamStop)
+			continue
+		}
+		go func() {
+			defer l.handlers.Done()
+			// The peer may open another stream only when this one is dealt with.
+			defer s.ReleaseStreamCredit()
+			stream := &Stream{s: s}
+			defer stream.Close()
+			l.handler(l.ctx, peer, stream)
+		}()
+	}
+}
+
+// Shutdown takes no more connections and streams, waits until the handlers under
+// way have ended or ctx does, and closes the listener. It returns ctx's error if
+// it cut handlers short.
+func (l *Listener) Shutdown(ctx context.Context) error {
+	l.mu.Lock()
+	l.stopped = true
+	l.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		l.handlers.Wait()
+		close(done)
+	}()
+	var err error
+	select {
+	case <-done:
+		l.linger(ctx)
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return errors.Join(err, l.Close())
+}
+
+// Close ends all connections and handlers and returns when they have ended.
+func (l *Listener) Close() error {
+	l.mu.Lock()
+	l.stopped = true
+	conns := slices.Collect(maps.Keys(l.conns))
+	l.mu.Unlock()
+	l.cancel()
+	for _, c := range conns {
+		c.CloseWithError(codeGoing, "")
+	}
+	err := l.listener.Close()
+	l.loops.Wait()
+	l.handlers.Wait()
+	return errors.Join(err, l.transport.Close(), l.socket.Close())
+}
+
+// lingering is how long a listener that shuts down lets peers take the last of
+// what was written to them and leave by themselves.
+const lingering = 500 * time.Millisecond
+
+func (l *Listener) linger(ctx context.Context) {
+	l.mu.Lock()
+	conns := slices.Collect(maps.Keys(l.conns))
+	l.mu.Unlock()
+	enough := time.NewTimer(lingering)
+	defer enough.Stop()
+	for _, c := range conns {
+		select {
+		case <-c.Context().Done():
+		case <-enough.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,342 @@
+package quic
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/constl/constl/refs"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func testKey(b byte) *refs.Key {
+	var seed [32]byte
+	for i := range seed {
+		seed[i] = b
+	}
+	return refs.KeyFromSeed(seed)
+}
+
+// listen returns a listener on the loopback that is closed with the test.
+func listen(t testing.TB, key crypto.Signer, handler Handler, o *Options) *Listener {
+	t.Helper()
+	l, err := Listen(context.Background(), "127.0.0.1:0", key, handler, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func dial(t testing.TB, l *Listener, expected refs.PeerID, key crypto.Signer) *Conn {
+	t.Helper()
+	c, err := Dial(context.Background(), []string{l.Addr().String()}, expected, key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// echo sends back what comes.
+func echo(_ context.Context, _ refs.PeerID, s *Stream) { io.Copy(s, s) }
+
+func TestStreamBothWays(t *testing.T) {
+	server, client := testKey(1), testKey(2)
+	met := make(chan refs.PeerID, 1)
+	l := listen(t, server, func(ctx context.Context, peer refs.PeerID, s *Stream) {
+		met <- peer
+		echo(ctx, peer, s)
+	}, nil)
+	c := dial(t, l, server.PeerID(), client)
+	if c.Peer() != server.PeerID() {
+		t.Errorf("connected to %s, want %s", c.Peer(), server.PeerID())
+	}
+	s, err := c.OpenStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 5)
+	if _, err := io.ReadFull(s, buf); err != nil || string(buf) != "hello" {
+		t.Fatalf("%q, %v", buf, err)
+	}
+	if got := <-met; got != client.PeerID() {
+		t.Errorf("the handler met %s, want %s", got, client.PeerID())
+	}
+	if in, out := s.Bytes(); in != 5 || out != 5 {
+		t.Errorf("%d bytes in and %d out were counted, want 5 and 5", in, out)
+	}
+}
+
+func TestWrongPeer(t *testing.T) {
+	handled := make(chan struct{}, 1)
+	l := listen(t, testKey(1), func(context.Context, refs.PeerID, *Stream) { handled <- struct{}{} }, nil)
+	_, err := Dial(t.Context(), []string{l.Addr().String()}, testKey(3).PeerID(), testKey(2), nil)
+	var wrong *WrongPeerError
+	if !errors.As(err, &wrong) || !errors.Is(err, ErrWrongPeer) {
+		t.Fatalf("%v, want a WrongPeerError", err)
+	}
+	if wrong.Expected != testKey(3).PeerID() || wrong.Found != testKey(1).PeerID() {
+		t.Errorf("%+v", wrong)
+	}
+	select {
+	case <-handled:
+		t.Error("a stream was handled")
+	default:
+	}
+}
+
+// liar holds a key but shows the certificate of another.
+func TestCertificateOfAnotherKey(t *testing.T) {
+	cert, err := certificate(testKey(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := listen(t, testKey(1), echo, nil)
+	stolen := cert
+	stolen.PrivateKey = testKey(9)
+	o := (&Options{}).withDefaults()
+	d := dialing{address: l.Addr().String(), o: &o}
+	conn, err := d.run(t.Context(), config(stolen, d.verify))
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	// The client's handshake ends before the server has looked at its certificate.
+	if s, err := conn.OpenStream(t.Context()); err == nil {
+		s.Write([]byte("x"))
+		if _, err := io.ReadAll(s); err == nil {
+			t.Error("the server talked to a peer that does not hold its key")
+		}
+	}
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	// A socket that takes packets and never answers.
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	o := &Options{HandshakeTimeout: 50 * time.Millisecond}
+	_, err = Dial(t.Context(), []string{silent.LocalAddr().String()}, refs.PeerID{}, testKey(2), o)
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), silent.LocalAddr().String()) {
+		t.Errorf("%v, want ErrUnreachable that names the address", err)
+	}
+}
+
+func TestSeveralAddresses(t *testing.T) {
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	server := testKey(1)
+	l := listen(t, server, echo, nil)
+	imposter := listen(t, testKey(5), echo, nil)
+	all := []string{"no port", silent.LocalAddr().String(), imposter.Addr().String(), l.Addr().String()}
+	c, err := Dial(t.Context(), all, server.PeerID(), testKey(2), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if c.RemoteAddr().String() != l.Addr().String() {
+		t.Errorf("connected to %s", c.RemoteAddr())
+	}
+	if _, err := Dial(t.Context(), nil, server.PeerID(), testKey(2), nil); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("no addresses: %v", err)
+	}
+}
+
+func TestIPv6(t *testing.T) {
+	l, err := Listen(t.Context(), "[::1]:0", testKey(1), echo, nil)
+	if err != nil {
+		t.Skip("no IPv6 here: ", err)
+	}
+	defer l.Close()
+	dial(t, l, testKey(1).PeerID(), testKey(2)).Close()
+}
+
+func TestServerGone(t *testing.T) {
+	l := listen(t, testKey(1), echo, nil)
+	c := dial(t, l, testKey(1).PeerID(), testKey(2))
+	s, err := c.OpenStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write([]byte("x"))
+	io.ReadFull(s, make([]byte, 1))
+	l.Close()
+	if _, err := s.Read(make([]byte, 1)); !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), "shutting down") {
+		t.Errorf("reading: %v, want ErrClosed that says why", err)
+	}
+	if _, err := c.OpenStream(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("opening: %v, want ErrClosed", err)
+	}
+}
+
+func TestShutdownLetsHandlersEnd(t *testing.T) {
+	begun, proceed := make(chan struct{}), make(chan struct{})
+	l := listen(t, testKey(1), func(_ context.Context, _ refs.PeerID, s *Stream) {
+		close(begun)
+		<-proceed
+		s.Write([]byte("the last word"))
+	}, nil)
+	c := dial(t, l, testKey(1).PeerID(), testKey(2))
+	s, err := c.OpenStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write([]byte("x"))
+	<-begun
+	down := make(chan error, 1)
+	go func() { down <- l.Shutdown(context.Background()) }()
+	close(proceed)
+	got, err := io.ReadAll(s)
+	if err != nil || string(got) != "the last word" {
+		t.Errorf("%q, %v", got, err)
+	}
+	c.Close()
+	if err := <-down; err != nil {
+		t.Errorf("shutting down: %v", err)
+	}
+}
+
+func TestShutdownDeadline(t *testing.T) {
+	begun := make(chan struct{})
+	l := listen(t, testKey(1), func(ctx context.Context, _ refs.PeerID, s *Stream) {
+		close(begun)
+		<-ctx.Done()
+	}, nil)
+	c := dial(t, l, testKey(1).PeerID(), testKey(2))
+	s, err := c.OpenStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write([]byte("x"))
+	<-begun
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want context.Canceled", err)
+	}
+}
+
+func TestTooManyConnections(t *testing.T) {
+	l := listen(t, testKey(1), echo, &Options{MaxConns: 2})
+	first := dial(t, l, testKey(1).PeerID(), testKey(2))
+	dial(t, l, testKey(1).PeerID(), testKey(3))
+	_, err := Dial(t.Context(), []string{l.Addr().String()}, testKey(1).PeerID(), testKey(4), nil)
+	if !errors.Is(err, ErrRefused) {
+		t.Fatalf("%v, want ErrRefused", err)
+	}
+	// A place becomes free again.
+	first.Close()
+	for {
+		c, err := Dial(t.Context(), []string{l.Addr().String()}, testKey(1).PeerID(), testKey(4), nil)
+		if err == nil {
+			c.Close()
+			break
+		}
+		if !errors.Is(err, ErrRefused) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestStreamsAreBounded(t *testing.T) {
+	proceed := make(chan struct{})
+	var once sync.Once
+	free := func() { once.Do(func() { close(proceed) }) }
+	l := listen(t, testKey(1), func(context.Context, refs.PeerID, *Stream) { <-proceed }, &Options{MaxStreams: 2})
+	defer free()
+	c := dial(t, l, testKey(1).PeerID(), testKey(2))
+	for range 2 {
+		s, err := c.OpenStream(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Write([]byte("x"))
+		// The client is done with it; the handler is not.
+		s.Abort()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := c.OpenStream(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a third stream: %v, want to wait for the handlers", err)
+	}
+	free()
+	if s, err := c.OpenStream(t.Context()); err != nil {
+		t.Errorf("after the handlers ended: %v", err)
+	} else {
+		s.Abort()
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	for _, c := range []struct {
+		ip, place string
+		counted   bool
+	}{
+		{"192.0.2.7", "192.0.2.7/32", true},
+		{"::ffff:192.0.2.7", "192.0.2.7/32", true},
+		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", true},
+		{"127.0.0.1", "127.0.0.1/32", false},
+		{"::1", "::/64", false},
+	} {
+		place, counted := placeOf(&net.UDPAddr{IP: net.ParseIP(c.ip), Port: 1})
+		if place.String() != c.place || counted != c.counted {
+			t.Errorf("%s: %s %t, want %s %t", c.ip, place, counted, c.place, c.counted)
+		}
+	}
+}
+
+func TestOnlyEd25519(t *testing.T) {
+	if _, err := certificate(notEd25519{}); err == nil {
+		t.Error("a key of another type was taken")
+	}
+}
+
+type notEd25519 struct{ crypto.Signer }
+
+func (notEd25519) Public() crypto.PublicKey { return "key" }
+
+func TestCertificateIsSmall(t *testing.T) {
+	cert, err := certificate(ed25519.NewKeyFromSeed(make([]byte, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A server may answer an unproved address with three times what it got: 3600 bytes.
+	if n := len(cert.Certificate[0]); n > 400 {
+		t.Errorf("%d bytes", n)
+	}
+}
+
+func TestNothingIsLogged(t *testing.T) {
+	var out bytes.Buffer
+	log.SetOutput(&out)
+	defer log.SetOutput(os.Stderr)
+	l := listen(t, testKey(1), echo, nil)
+	dial(t, l, testKey(1).PeerID(), testKey(2)).Close()
+	l.Close()
+	if out.Len() > 0 {
+		t.Errorf("the library wrote: %s", out.String())
+	}
+}
