@@ -116,7 +116,7 @@ func (c *cutter) follow(x *batch) {
 // of this one would end too.
 func (c *cutter) addGroup(t *Table, ref GroupRef) error {
 	c.b.rising = false
-	if c.rows == 0 && !ref.Last && t.Schema != nil && slices.Equal(t.Schema.ChunkColumns(), c.b.chunkedBy) {
+	if c.rows == 0 && !ref.Last && slices.Equal(t.chunkedBy, c.b.chunkedBy) {
 		j := &groupJob{rows: ref.Rows, tail: ref.Tail, id: ref.ID, done: make(chan struct{})}
 		close(j.done)
 		c.b.parent.match(0, ref.Tail)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"github.com/constl/constl/object"
@@ -382,6 +383,7 @@ func (f full) Put(ctx context.Context, o object.Object, base object.ID) (object.
 }
 
 func TestBuilderStopsAtFirstError(t *testing.T) {
+	defer goleak.VerifyNone(t)
 	g := observations(30_000, 1)
 	whole := newStore()
 	g.build(t, whole, 1000, nil)
@@ -406,6 +408,7 @@ func TestBuilderStopsAtFirstError(t *testing.T) {
 }
 
 func TestBuilderEndsWithItsContext(t *testing.T) {
+	defer goleak.VerifyNone(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	g := observations(30_000, 1)
 	b := NewBuilder(ctx, newStore(), len(g.names), []int{0}, nil)

@@ -22,7 +22,7 @@ const (
 	// and its exceptions. A file with a longer one is no table.
 	MaxRow = 4 << 20
 
-	maxGroupText = maxGroupBytes + MaxRow + maxGroupRows // more cannot be decoded from a group
+	maxGroupText = maxGroupBytes + MaxRow + maxGroupRows // text and cells, the exceptions' included
 	maxChildren  = 512
 	zerosPerRank = 6 // a node of height L ends after a tail of 6·L leading zero bits
 	maxHeight    = 16

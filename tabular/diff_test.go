@@ -11,6 +11,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 )
 
@@ -366,6 +367,7 @@ func TestDiffRespelled(t *testing.T) {
 }
 
 func TestDiffEndsEarly(t *testing.T) {
+	defer goleak.VerifyNone(t)
 	a, b := observations(20_000, 1), observations(20_000, 2)
 	store := newStore()
 	d, err := Compare(t.Context(), a.build(t, store, 5000, nil), b.build(t, store, 5000, nil), nil)

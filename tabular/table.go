@@ -21,10 +21,11 @@ type Table struct {
 
 	SchemaID object.ID
 
-	r      object.Reader
-	width  int
-	root   child
-	height int
+	r         object.Reader
+	width     int
+	chunkedBy []int
+	root      child
+	height    int
 }
 
 // GroupRef points at one row group of a table.
@@ -103,7 +104,7 @@ func Open(ctx context.Context, r object.Reader, id object.ID) (*Table, error) {
 	}
 	return &Table{
 		ID: id, Schema: schema, SchemaID: b.schema, Layout: b.layout, Rows: b.root.rows,
-		r: r, width: len(schema.Fields), root: b.root, height: b.height,
+		r: r, width: len(schema.Fields), chunkedBy: schema.ChunkColumns(), root: b.root, height: b.height,
 	}, nil
 }
 
