@@ -1,0 +1,176 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/constl/constl/object"
+)
+
+// CommitOptions say what to commit.
+type CommitOptions struct {
+	Message string
+	// Paths restricts the commit to these files and folders, relative to the
+	// dataset's folder, with slashes; none stand for everything.
+	Paths []string
+	// AllowEmpty records a commit even if nothing has changed.
+	AllowEmpty bool
+}
+
+// CommitResult says what was recorded.
+type CommitResult struct {
+	ID       object.ID
+	Branch   string // "" if no branch is checked out
+	First    bool   // the branch had no commit before
+	Recorded []Recorded
+}
+
+// Commit records the folder as a new commit, signed by this device, on the
+// branch that is checked out, and fills in datapackage.json. If a merge is going
+// on, the commit finishes it. It fails with [ErrNothing] if nothing has changed,
+// [ErrUnresolved] if the merge has open conflicts, [ErrChanging], or
+// [ErrLocked]; the dataset is then as it was.
+func (r *Repo) Commit(ctx context.Context, o CommitOptions) (*CommitResult, error) {
+	unlock, err := r.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	merging, err := r.readMerge()
+	if err != nil {
+		return nil, err
+	}
+	if merging != nil {
+		if len(o.Paths) > 0 {
+			return nil, fmt.Errorf("committing a part: %w", ErrMerging)
+		}
+		if err := r.applyResolutions(ctx, merging); err != nil {
+			return nil, err
+		}
+		if o.Message == "" {
+			o.Message = merging.Message
+		}
+	}
+	return r.commit(ctx, o, merging)
+}
+
+func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState) (*CommitResult, error) {
+	head, err := r.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	batch, err := r.store.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer batch.Discard()
+	base, err := r.filesAt(ctx, head.Commit)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.newSnapshot(ctx, batch, base, o.Paths)
+	if err != nil {
+		return nil, err
+	}
+	s.describe = true
+	tree, err := s.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	parents := parentsOf(head, merging)
+	if tree == base.folders[""] && merging == nil && !o.AllowEmpty || len(s.result.files) == 0 && len(parents) == 0 && !o.AllowEmpty {
+		s.finish()
+		return nil, fmt.Errorf("%w: the folder is as it was committed", ErrNothing)
+	}
+	id, err := r.putCommit(ctx, batch, tree, parents, o.Message)
+	if err != nil {
+		return nil, err
+	}
+	if err := batch.Commit(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.moveHead(ctx, head, id); err != nil {
+		return nil, err
+	}
+	s.finish()
+	if merging != nil {
+		if err := r.endMerge(merging); err != nil {
+			return nil, err
+		}
+	}
+	return &CommitResult{ID: id, Branch: head.Branch.Short(), First: head.Commit.IsZero(), Recorded: s.recorded}, nil
+}
+
+func parentsOf(head Head, merging *mergeState) []object.ID {
+	var parents []object.ID
+	if !head.Commit.IsZero() {
+		parents = append(parents, head.Commit)
+	}
+	if merging != nil {
+		parents = append(parents, merging.Theirs)
+	}
+	return parents
+}
+
+// putCommit makes, signs and stores a commit by this device's owner.
+func (r *Repo) putCommit(ctx context.Context, w object.Writer, tree object.ID, parents []object.ID, message string) (object.ID, error) {
+	key, err := r.signer(ctx)
+	if err != nil {
+		return object.ID{}, err
+	}
+	name, _ := r.owner()
+	c := &object.Commit{
+		Tree: tree, Parents: parents, Author: name,
+		Time: object.MomentOf(r.o.Now()), Message: strings.TrimRight(message, "\n"),
+	}
+	if err := c.Sign(key); err != nil {
+		return object.ID{}, fmt.Errorf("signing the commit: %w", err)
+	}
+	o, err := c.Object()
+	if err != nil {
+		return object.ID{}, err
+	}
+	var base object.ID
+	if len(parents) > 0 {
+		base = parents[0]
+	}
+	return w.Put(ctx, o, base)
+}
+
+// filesAt lays out the tree of a commit; a zero id is an empty folder.
+func (r *Repo) filesAt(ctx context.Context, commit object.ID) (*fileSet, error) {
+	if commit.IsZero() {
+		return readFiles(ctx, r.store, object.ID{})
+	}
+	c, err := object.ReadCommit(ctx, r.store, commit)
+	if err != nil {
+		return nil, err
+	}
+	return readFiles(ctx, r.store, c.Tree)
+}
+
+// Rel returns a path that a person wrote (relative to from, or absolute) as one
+// relative to the dataset's folder, with slashes. It fails with [ErrNotFile] if
+// it lies outside.
+func (r *Repo) Rel(from, name string) (string, error) {
+	if !filepath.IsAbs(name) {
+		abs, err := filepath.Abs(from)
+		if err != nil {
+			return "", fmt.Errorf("finding %s: %w", name, err)
+		}
+		name = filepath.Join(abs, name)
+	}
+	dir := r.Dir
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		if folder, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
+			dir, name = real, filepath.Join(folder, filepath.Base(name))
+		}
+	}
+	rel, err := filepath.Rel(dir, name)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return "", fmt.Errorf("%s lies outside the dataset %s: %w", name, r.Dir, ErrNotFile)
+	}
+	return filepath.ToSlash(rel), nil
+}

@@ -1,0 +1,338 @@
+package repo
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/constl/constl/internal/worktree"
+	"github.com/constl/constl/merge"
+	"github.com/constl/constl/object"
+)
+
+// The words of the column "resolution". Any other text is the value itself; a
+// value that is one of the words is written with "=" before it.
+const (
+	TakeOurs   = "ours"
+	TakeTheirs = "theirs"
+	TakeBase   = "base"
+	TakeDone   = "done" // the file was edited by hand and is right as it stands
+)
+
+// conflictHeader is the first line of a list of conflicts.
+var conflictHeader = []string{"number", "key", "column", "base", "ours", "theirs", "resolution", "kind", "detail"}
+
+// Conflict is one conflict of the merge that is going on.
+type Conflict struct {
+	Number int `json:"number"` // from 1, within the merge
+	merge.Conflict
+	// Resolution is what was decided: one of the words, or a value; "" if nothing was.
+	Resolution string `json:"resolution"`
+}
+
+// Conflicts returns the conflicts of the merge that is going on, with what was
+// written into the lists beside the files. It fails with [ErrNotMerging].
+func (r *Repo) Conflicts() ([]Conflict, error) {
+	state, err := r.readMerge()
+	if err != nil {
+		return nil, err
+	}
+	if state == nil {
+		return nil, ErrNotMerging
+	}
+	return r.resolutions(state)
+}
+
+func (r *Repo) openConflicts(state *mergeState) (int, error) {
+	list, err := r.resolutions(state)
+	n := 0
+	for _, c := range list {
+		if c.Resolution == "" {
+			n++
+		}
+	}
+	return n, err
+}
+
+// ResolveConflict decides the conflicts that match in the list beside their file: path
+// must match, and key and column too unless they are empty. It returns how many
+// matched; the decisions take effect at the next commit. It fails with
+// [ErrNotMerging], or [ErrNotFile] if none matches.
+func (r *Repo) ResolveConflict(path, key, column, resolution string) (int, error) {
+	state, err := r.readMerge()
+	if err != nil {
+		return 0, err
+	}
+	if state == nil {
+		return 0, ErrNotMerging
+	}
+	list, err := r.resolutions(state)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for i := range list {
+		c := &list[i]
+		if c.Path != path || key != "" && key != keyText(c.Key) || column != "" && column != c.Column {
+			continue
+		}
+		if err := checkResolution(c, resolution); err != nil {
+			return 0, err
+		}
+		c.Resolution = resolution
+		n++
+	}
+	if n == 0 {
+		return 0, fmt.Errorf("no open conflict of %s is meant: %w", path, ErrNotFile)
+	}
+	return n, r.writeConflictFile(path, list)
+}
+
+func conflictFile(path string) string { return path + worktree.ConflictsSuffix }
+
+func keyText(key []string) string { return strings.Join(key, " | ") }
+
+// conflictPaths returns the files that have conflicts, each once.
+func conflictPaths(state *mergeState) []string {
+	var paths []string
+	for _, c := range state.Conflicts {
+		if !slices.Contains(paths, c.Path) {
+			paths = append(paths, c.Path)
+		}
+	}
+	return paths
+}
+
+// writeConflictFiles puts a list of its conflicts beside every file that has some.
+func (r *Repo) writeConflictFiles(state *mergeState) error {
+	list := make([]Conflict, len(state.Conflicts))
+	for i, c := range state.Conflicts {
+		list[i] = Conflict{Number: i + 1, Conflict: c}
+	}
+	for _, path := range conflictPaths(state) {
+		if err := r.writeConflictFile(path, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Repo) writeConflictFile(path string, list []Conflict) error {
+	stage, err := worktree.NewStage(r.Dir)
+	if err != nil {
+		return err
+	}
+	defer stage.Close()
+	err = stage.Write(conflictFile(path), false, func(w io.Writer) error {
+		out := csv.NewWriter(w)
+		rows := [][]string{conflictHeader}
+		for _, c := range list {
+			if c.Path == path {
+				rows = append(rows, c.record())
+			}
+		}
+		return out.WriteAll(rows)
+	})
+	if err != nil {
+		return err
+	}
+	return stage.Apply()
+}
+
+func (c *Conflict) record() []string {
+	key := keyText(c.Key)
+	if key == "" && c.Row > 0 {
+		key = "row " + strconv.FormatInt(c.Row, 10)
+	}
+	return []string{
+		strconv.Itoa(c.Number), key, c.Column, versionText(c.Base), versionText(c.Ours), versionText(c.Theirs),
+		c.Resolution, string(c.Kind), c.Detail,
+	}
+}
+
+// versionText is what one side has, for people to read in a spreadsheet.
+func versionText(v merge.Version) string {
+	if v.Present && v.ID.IsZero() && v.Cells == nil {
+		return v.Text
+	}
+	return v.String()
+}
+
+func (r *Repo) removeConflictFiles(state *mergeState) error {
+	var failed []error
+	for _, path := range conflictPaths(state) {
+		err := os.Remove(filepath.Join(r.Dir, filepath.FromSlash(conflictFile(path))))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = append(failed, fmt.Errorf("removing the list of conflicts: %w", err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// resolutions returns the merge's conflicts with what stands in the lists beside
+// the files. A list that is gone decides nothing; one with nonsense in it is an
+// error that names the line.
+func (r *Repo) resolutions(state *mergeState) ([]Conflict, error) {
+	list := make([]Conflict, len(state.Conflicts))
+	for i, c := range state.Conflicts {
+		list[i] = Conflict{Number: i + 1, Conflict: c}
+	}
+	for _, path := range conflictPaths(state) {
+		if err := r.readConflictFile(path, list); err != nil {
+			return nil, fmt.Errorf("%s: %w", conflictFile(path), err)
+		}
+	}
+	return list, nil
+}
+
+func (r *Repo) readConflictFile(path string, list []Conflict) error {
+	f, err := os.Open(filepath.Join(r.Dir, filepath.FromSlash(conflictFile(path))))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the resolutions: %w", err)
+	}
+	defer f.Close()
+	in := csv.NewReader(f)
+	in.FieldsPerRecord = -1
+	in.Comma = r.conflictDelimiter(path)
+	header, err := in.Read()
+	if err != nil {
+		return fmt.Errorf("line 1: expected the header %s: %w", strings.Join(conflictHeader, ","), err)
+	}
+	number, resolution := slices.Index(header, "number"), slices.Index(header, "resolution")
+	if len(header) > 0 && number < 0 && strings.TrimPrefix(header[0], "\ufeff") == "number" {
+		number = 0
+	}
+	if number < 0 || resolution < 0 {
+		return fmt.Errorf("line 1: expected the columns number and resolution, found %s", strings.Join(header, ","))
+	}
+	for {
+		row, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading the resolutions: %w", err)
+		}
+		line, _ := in.FieldPos(0)
+		if err := takeResolution(row, number, resolution, path, list); err != nil {
+			return fmt.Errorf("line %d: %w", line, err)
+		}
+	}
+}
+
+// conflictDelimiter returns the delimiter of a list: spreadsheets in many
+// languages save with semicolons.
+func (r *Repo) conflictDelimiter(path string) rune {
+	data := make([]byte, 256)
+	f, err := os.Open(filepath.Join(r.Dir, filepath.FromSlash(conflictFile(path))))
+	if err != nil {
+		return ','
+	}
+	defer f.Close()
+	n, _ := io.ReadFull(f, data)
+	for _, c := range []rune{';', '\t'} {
+		if strings.Contains(string(data[:n]), "number"+string(c)) {
+			return c
+		}
+	}
+	return ','
+}
+
+func takeResolution(row []string, number, resolution int, path string, list []Conflict) error {
+	if len(row) <= number {
+		return errors.New("the number of the conflict is missing")
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(row[number]))
+	if err != nil || n < 1 || n > len(list) || list[n-1].Path != path {
+		return fmt.Errorf("%q is the number of no conflict of %s", row[number], path)
+	}
+	if len(row) <= resolution || row[resolution] == "" {
+		return nil
+	}
+	c := &list[n-1]
+	if err := checkResolution(c, row[resolution]); err != nil {
+		return err
+	}
+	c.Resolution = row[resolution]
+	return nil
+}
+
+// checkResolution fails if a resolution does not fit the conflict.
+func checkResolution(c *Conflict, resolution string) error {
+	switch c.Kind {
+	case merge.KindCell, merge.KindRowAdded:
+		return nil
+	case merge.KindFile, merge.KindDeleted:
+		if slices.Contains([]string{TakeOurs, TakeTheirs, TakeBase, TakeDone}, resolution) {
+			return nil
+		}
+		return fmt.Errorf("conflict %d is about the whole file: expected ours, theirs, base or done, found %q", c.Number, resolution)
+	}
+	if resolution == TakeOurs || resolution == TakeDone {
+		return nil
+	}
+	return fmt.Errorf("conflict %d (%s): edit %s as it should be, then write %q; %q can't be applied by itself",
+		c.Number, c.Kind, c.Path, TakeDone, resolution)
+}
+
+// chosen returns the version that a resolution takes, if it takes one.
+func (c *Conflict) chosen() (v merge.Version, isSide bool) {
+	switch c.Resolution {
+	case TakeOurs:
+		return c.Ours, true
+	case TakeTheirs:
+		return c.Theirs, true
+	case TakeBase:
+		return c.Base, true
+	}
+	return merge.Version{}, false
+}
+
+// cellValue returns the text that a decided cell is to have.
+func (c *Conflict) cellValue() string {
+	if v, ok := c.chosen(); ok {
+		return v.Text
+	}
+	return strings.TrimPrefix(c.Resolution, "=")
+}
+
+// applyResolutions puts what was decided into the files of the folder. It fails
+// with [ErrUnresolved], and changes nothing, while a conflict is undecided; one
+// counts as decided if the person has changed the cell or file itself.
+func (r *Repo) applyResolutions(ctx context.Context, state *mergeState) error {
+	list, err := r.resolutions(state)
+	if err != nil {
+		return err
+	}
+	merged, err := readFiles(ctx, r.store, state.Tree)
+	if err != nil {
+		return err
+	}
+	apply := &resolving{r: r, ctx: ctx, objects: &overlay{under: r.store}, merged: merged, result: &fileSet{files: make(map[string]object.TreeEntry)}}
+	var open []string
+	for _, path := range conflictPaths(state) {
+		of := slices.DeleteFunc(slices.Clone(list), func(c Conflict) bool { return c.Path != path })
+		undecided, err := apply.file(path, of)
+		if err != nil {
+			return fmt.Errorf("resolving %s: %w", path, err)
+		}
+		open = append(open, undecided...)
+	}
+	if len(open) > 0 {
+		const most = 5
+		text := strings.Join(open[:min(most, len(open))], "\n  ")
+		return fmt.Errorf("%d %w:\n  %s", len(open), ErrUnresolved, text)
+	}
+	return r.putFiles(ctx, apply.objects, apply.result, apply.write, apply.remove)
+}

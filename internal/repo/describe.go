@@ -1,0 +1,168 @@
+package repo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/constl/constl/internal/datapackage"
+	"github.com/constl/constl/internal/worktree"
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/tabular"
+)
+
+// writePackage brings datapackage.json in step with the tables that were
+// recorded: what people wrote there stays. A file that a person has removed
+// stays away.
+func (s *snapshot) writePackage(ctx context.Context) error {
+	if _, was := s.base.files[datapackage.FileName]; s.pkg == nil {
+		if was || !slices.ContainsFunc(s.recorded, func(rec Recorded) bool { return rec.Table != nil }) {
+			return nil
+		}
+		chain, err := s.r.refs.Chain()
+		if err != nil {
+			return err
+		}
+		s.pkg = datapackage.New(chain.Current().Name, chain.Current().Name)
+	}
+	for _, rec := range s.recorded {
+		if rec.Table == nil {
+			continue
+		}
+		if err := describeTable(s.pkg, rec.Path, rec.Table.Schema); err != nil {
+			return err
+		}
+	}
+	data := s.pkg.Bytes()
+	if bytes.Equal(data, s.pkgOld) {
+		return nil
+	}
+	return s.putPackage(ctx, data)
+}
+
+// describeTable enters a table's fields and key where people have not.
+func describeTable(pkg *datapackage.Package, name string, schema *tabular.Schema) error {
+	fields := make([]datapackage.Field, len(schema.Fields))
+	for i := range fields {
+		fields[i] = datapackage.Field{Name: columnName(schema, i), Type: string(schema.Fields[i].Type)}
+	}
+	key := fieldNames(schema, schema.Key)
+	res, known := pkg.Resource(name)
+	if known {
+		res.SetFields(fields)
+		return nil
+	}
+	_, err := pkg.AddResource(name, datapackage.Table{Fields: fields, PrimaryKey: key})
+	if errors.Is(err, datapackage.ErrPath) {
+		return nil // the standard bars hidden files
+	}
+	return err
+}
+
+// putPackage writes datapackage.json into the folder and the tree.
+func (s *snapshot) putPackage(ctx context.Context, data []byte) error {
+	stage, err := worktree.NewStage(s.r.Dir)
+	if err != nil {
+		return err
+	}
+	defer stage.Close()
+	err = stage.Write(datapackage.FileName, false, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	now, err := os.ReadFile(filepath.Join(s.r.Dir, datapackage.FileName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if !bytes.Equal(now, s.pkgOld) {
+		return ErrChanging
+	}
+	if err := stage.Apply(); err != nil {
+		return err
+	}
+	blob, err := object.WriteBlob(ctx, s.rw, bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	s.result.files[datapackage.FileName] = object.TreeEntry{
+		Name: datapackage.FileName, Type: object.TypeFile, ID: blob.ID, Size: blob.Size, Sum: blob.Sum,
+	}
+	return nil
+}
+
+// declared returns the schema with the types and the key that datapackage.json
+// states for the table at path. Where it says nothing the schema stays as it is.
+func (s *snapshot) declared(path string, schema *tabular.Schema) *tabular.Schema {
+	res, ok := s.resource(path)
+	if !ok {
+		return schema
+	}
+	changed := *schema
+	changed.Fields = slices.Clone(schema.Fields)
+	types := make(map[string][]string)
+	for _, f := range res.Fields() {
+		types[f.Name] = append(types[f.Name], f.Type)
+	}
+	for i := range changed.Fields {
+		name := columnName(schema, i)
+		if list := types[name]; len(list) > 0 {
+			types[name] = list[1:]
+			if list[0] != "" {
+				changed.Fields[i].Type = tabular.Type(list[0])
+			}
+		}
+	}
+	if key, ok := fieldIDs(schema, res.PrimaryKey()); ok {
+		changed.Key = key
+	}
+	return &changed
+}
+
+// resource returns what datapackage.json says of the table at path.
+func (s *snapshot) resource(path string) (*datapackage.Resource, bool) {
+	if s.pkg == nil {
+		return nil, false
+	}
+	return s.pkg.Resource(path)
+}
+
+// fieldIDs returns the ids of the fields of the given names, and whether the
+// table has all of them.
+func fieldIDs(schema *tabular.Schema, names []string) ([]string, bool) {
+	var ids []string
+	for _, name := range names {
+		i := columnOf(schema, name)
+		if i < 0 {
+			return nil, false
+		}
+		ids = append(ids, schema.Fields[i].ID)
+	}
+	return ids, true
+}
+
+// redeclare returns the table with what datapackage.json states now; its rows
+// stay as they are.
+func (s *snapshot) redeclare(ctx context.Context, path string, id object.ID) (object.ID, *TableInfo, error) {
+	res, ok := s.resource(path)
+	if !ok || len(res.Fields()) == 0 {
+		return id, nil, nil
+	}
+	t, err := tabular.Open(ctx, s.r.store, id)
+	if err != nil {
+		return id, nil, err
+	}
+	schema := s.declared(path, t.Schema)
+	if slices.Equal(schema.Fields, t.Schema.Fields) && slices.Equal(schema.Key, t.Schema.Key) {
+		return id, nil, nil
+	}
+	id, err = cellEdits{}.applyAs(ctx, s.rw, t, schema)
+	return id, &TableInfo{ID: id, Rows: t.Rows, Schema: schema}, err
+}

@@ -1,0 +1,23 @@
+// Package repo is a dataset's working copy: a folder of ordinary files with its
+// store in .constl. It records the folder as commits and puts commits back as
+// files, follows branches and tags, merges, and exchanges with peers.
+//
+// The store's folder holds:
+//
+//	format       the version of this layout
+//	packs/       objects (package object/pack)
+//	refs/        identity, this copy's signed refs, those of others (package refs)
+//	HEAD         the branch that is checked out, or a commit's id
+//	config.json  settings of this dataset
+//	remotes.json what was last seen at each remote
+//	stat         hashes of unchanged files, by their stamps; only a saving
+//	merge.json   a merge that waits for its conflicts to be resolved
+//	lock         held while the folder or HEAD changes
+//
+// Whatever changes the dataset does so in one order: objects are made durable
+// first, then files are put in place, then the signed ref and HEAD move. A crash
+// in between leaves the old state, with at most some objects that nothing refers
+// to yet.
+//
+// A [Repo] is for one goroutine, but for what [Repo.Serve] starts.
+package repo

@@ -1,0 +1,62 @@
+package repo
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Errors that callers can test for with [errors.Is].
+var (
+	// ErrNotDataset says that no folder at or above the given one is a dataset.
+	ErrNotDataset = errors.New("no dataset here")
+	// ErrExists says that a dataset, or something else, is in the way.
+	ErrExists = errors.New("already there")
+	// ErrUnknownRevision says that a text names no commit.
+	ErrUnknownRevision = errors.New("unknown revision")
+	// ErrAmbiguous says that a shortened id fits several commits.
+	ErrAmbiguous = errors.New("ambiguous revision")
+	// ErrDirty says that files with uncommitted changes are in the way.
+	ErrDirty = errors.New("uncommitted changes")
+	// ErrNothing says that there is nothing to commit.
+	ErrNothing = errors.New("nothing to commit")
+	// ErrChanging says that a file was changed while it was read.
+	ErrChanging = errors.New("changed while it was read")
+	// ErrLocked says that another constl is changing this working copy.
+	ErrLocked = errors.New("another constl is at work in this dataset")
+	// ErrMerging says that a merge waits to be finished or given up first.
+	ErrMerging = errors.New("a merge is not finished")
+	// ErrNotMerging says that there is no merge to go on with.
+	ErrNotMerging = errors.New("no merge is going on")
+	// ErrUnresolved says that conflicts are still open.
+	ErrUnresolved = errors.New("unresolved conflicts")
+	// ErrNoRemote says that no remote of that name is known.
+	ErrNoRemote = errors.New("no such remote")
+	// ErrDiverged says that two states have to be merged before one can follow the other.
+	ErrDiverged = errors.New("diverged")
+	// ErrNotFile says that a path is not in the commit, or not of the kind asked for.
+	ErrNotFile = errors.New("not in that commit")
+	// ErrUnborn says that the branch has no commit yet.
+	ErrUnborn = errors.New("no commit yet")
+	// ErrUnrelated says that two commits have no common ancestor.
+	ErrUnrelated = errors.New("no common history")
+	// ErrMismatch says that what lies here is not what was cited.
+	ErrMismatch = errors.New("not what was cited")
+)
+
+// DirtyError names the files whose changes are in the way. It wraps [ErrDirty].
+type DirtyError struct{ Paths []string }
+
+// Error lists the first few files.
+func (e *DirtyError) Error() string {
+	const most = 5
+	shown := e.Paths[:min(most, len(e.Paths))]
+	text := fmt.Sprintf("%v in %s", ErrDirty, strings.Join(shown, ", "))
+	if more := len(e.Paths) - len(shown); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// Unwrap returns [ErrDirty].
+func (e *DirtyError) Unwrap() error { return ErrDirty }

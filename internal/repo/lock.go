@@ -1,0 +1,27 @@
+package repo
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/constl/constl/object/durable"
+)
+
+// lock keeps other processes from changing the working copy. The returned
+// function ends it; so does the end of the process, however it ends. It fails
+// with [ErrLocked] if another process holds it.
+func (r *Repo) lock() (unlock func(), err error) {
+	f, err := os.OpenFile(r.path(lockFile), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("locking the dataset: %w", err)
+	}
+	ok, err := durable.TryLock(f)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("locking the dataset: %w", err), f.Close())
+	}
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("%w (%s)", ErrLocked, f.Name()), f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}

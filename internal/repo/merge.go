@@ -1,0 +1,249 @@
+package repo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/constl/constl/merge"
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/durable"
+)
+
+// MergeResult says what a merge did.
+type MergeResult struct {
+	Before object.ID // what was checked out
+	After  object.ID // what is now; the same as Before if there are conflicts
+	// FastForward says that the other side already had everything of ours.
+	FastForward bool
+	// Merged says that both sides had changes of their own.
+	Merged    bool
+	Conflicts []merge.Conflict
+	Tables    []merge.TableStats
+}
+
+// mergeState is a merge that waits for its conflicts to be resolved.
+type mergeState struct {
+	Ours      object.ID        `json:"ours"`
+	Theirs    object.ID        `json:"theirs"`
+	Tree      object.ID        `json:"tree"` // what was put into the folder
+	Message   string           `json:"message"`
+	Conflicts []merge.Conflict `json:"conflicts"`
+}
+
+// Merge brings the changes that the other revision has into what is checked out.
+// If nothing is checked out that the other does not have, the branch just moves
+// forward. Otherwise the tables are merged row by row and cell by cell and a
+// commit with both as parents is made; conflicts leave the folder with our
+// values and a list beside each table (see [Repo.Conflicts]), to be resolved and
+// committed, or given up with [Repo.AbortMerge]. Uncommitted changes fail it with
+// a [*DirtyError].
+func (r *Repo) Merge(ctx context.Context, rev, message string) (*MergeResult, error) {
+	theirs, err := r.Resolve(ctx, rev)
+	if err != nil {
+		return nil, err
+	}
+	if message == "" {
+		message = "Merge " + rev
+	}
+	return r.mergeCommit(ctx, theirs, message)
+}
+
+func (r *Repo) mergeCommit(ctx context.Context, theirs object.ID, message string) (*MergeResult, error) {
+	unlock, err := r.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if merging, err := r.readMerge(); err != nil || merging != nil {
+		return nil, orError(err, ErrMerging)
+	}
+	head, err := r.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res := &MergeResult{Before: head.Commit, After: head.Commit}
+	if head.Commit.IsZero() {
+		return res, r.forward(ctx, head, theirs, res)
+	}
+	if done, err := r.isAncestor(ctx, theirs, head.Commit); done || err != nil {
+		return res, err
+	}
+	if behind, err := r.isAncestor(ctx, head.Commit, theirs); err != nil {
+		return nil, err
+	} else if behind {
+		return res, r.forward(ctx, head, theirs, res)
+	}
+	return res, r.mergeBoth(ctx, head, theirs, message, res)
+}
+
+// forward moves what is checked out to a commit that has everything of it.
+func (r *Repo) forward(ctx context.Context, head Head, to object.ID, res *MergeResult) error {
+	old, err := r.filesAt(ctx, head.Commit)
+	if err != nil {
+		return err
+	}
+	target, err := r.filesAt(ctx, to)
+	if err != nil {
+		return err
+	}
+	if _, err := r.replaceFiles(ctx, old, target); err != nil {
+		return err
+	}
+	res.After, res.FastForward = to, true
+	return r.moveHead(ctx, head, to)
+}
+
+func (r *Repo) mergeBoth(ctx context.Context, head Head, theirs object.ID, message string, res *MergeResult) error {
+	bases, err := merge.Bases(ctx, r.store, head.Commit, theirs)
+	if err != nil {
+		return err
+	}
+	if len(bases) == 0 {
+		return fmt.Errorf("%s and %s: %w", head.Commit.Short(), theirs.Short(), ErrUnrelated)
+	}
+	old, err := r.filesAt(ctx, head.Commit)
+	if err != nil {
+		return err
+	}
+	if changed, err := r.changes(ctx, old, nil); err != nil {
+		return err
+	} else if dirty := tracked(changed, old); len(dirty) > 0 {
+		return &DirtyError{Paths: dirty}
+	}
+	batch, err := r.store.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer batch.Discard()
+	merged, err := merge.Commits(ctx, batch, head.Commit, theirs, mergeOptions())
+	if err != nil {
+		return fmt.Errorf("merging: %w", err)
+	}
+	res.Merged, res.Conflicts, res.Tables = true, merged.Conflicts, merged.Tables
+	var id object.ID
+	if len(merged.Conflicts) == 0 {
+		if id, err = r.putCommit(ctx, batch, merged.Tree, []object.ID{head.Commit, theirs}, message); err != nil {
+			return err
+		}
+	}
+	if err := batch.Commit(ctx); err != nil {
+		return err
+	}
+	return r.settle(ctx, head, old, &mergeState{
+		Ours: head.Commit, Theirs: theirs, Tree: merged.Tree, Message: message, Conflicts: merged.Conflicts,
+	}, id, res)
+}
+
+// settle puts the merged files into the folder and records the commit, or the
+// conflicts that have to be resolved before there can be one.
+func (r *Repo) settle(ctx context.Context, head Head, old *fileSet, state *mergeState, commit object.ID, res *MergeResult) error {
+	target, err := readFiles(ctx, r.store, state.Tree)
+	if err != nil {
+		return err
+	}
+	if len(state.Conflicts) > 0 {
+		// The state comes first: after a crash in between, aborting restores everything.
+		if err := r.writeMerge(state); err != nil {
+			return err
+		}
+	}
+	if _, err := r.replaceFiles(ctx, old, target); err != nil {
+		return errors.Join(err, r.removeMerge())
+	}
+	if len(state.Conflicts) > 0 {
+		return r.writeConflictFiles(state)
+	}
+	res.After = commit
+	return r.moveHead(ctx, head, commit)
+}
+
+// tracked returns the paths of those changes that touch files of the set.
+func tracked(changes []FileChange, set *fileSet) []string {
+	var paths []string
+	for _, c := range changes {
+		if _, ok := set.files[c.Path]; ok {
+			paths = append(paths, c.Path)
+		}
+	}
+	return paths
+}
+
+// AbortMerge gives a merge up: the folder is again what it was before.
+func (r *Repo) AbortMerge(ctx context.Context) error {
+	unlock, err := r.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	state, err := r.readMerge()
+	if err != nil {
+		return err
+	}
+	if state == nil {
+		return ErrNotMerging
+	}
+	target, err := r.filesAt(ctx, state.Ours)
+	if err != nil {
+		return err
+	}
+	merged, err := readFiles(ctx, r.store, state.Tree)
+	if err != nil {
+		return err
+	}
+	changed, err := r.changes(ctx, target, nil)
+	if err != nil {
+		return err
+	}
+	var write, remove []string
+	for _, c := range changed {
+		if c.Status != "added" {
+			write = append(write, c.Path)
+		} else if _, fromMerge := merged.files[c.Path]; fromMerge {
+			remove = append(remove, c.Path)
+		}
+	}
+	if err := r.putFiles(ctx, r.store, target, write, remove); err != nil {
+		return err
+	}
+	return r.endMerge(state)
+}
+
+// readMerge returns the merge that is going on, or nil.
+func (r *Repo) readMerge() (*mergeState, error) {
+	data, err := os.ReadFile(r.path(mergeFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the state of the merge: %w", err)
+	}
+	state := &mergeState{}
+	if err := json.Unmarshal(data, state); err != nil {
+		return nil, fmt.Errorf("reading the state of the merge: %w: %w", object.ErrCorrupt, err)
+	}
+	return state, nil
+}
+
+func (r *Repo) writeMerge(state *mergeState) error {
+	data, err := json.MarshalIndent(state, "", " ")
+	if err != nil {
+		return fmt.Errorf("writing the state of the merge: %w", err)
+	}
+	return durable.WriteFile(r.path(mergeFile), append(data, '\n'), 0o644)
+}
+
+// endMerge forgets a merge that is finished or given up.
+func (r *Repo) endMerge(state *mergeState) error {
+	return errors.Join(r.removeConflictFiles(state), r.removeMerge())
+}
+
+func (r *Repo) removeMerge() error {
+	if err := os.Remove(r.path(mergeFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("ending the merge: %w", err)
+	}
+	return durable.SyncDir(r.path())
+}

@@ -1,0 +1,257 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/constl/constl/internal/settings"
+	"github.com/constl/constl/internal/worktree"
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/durable"
+	"github.com/constl/constl/object/pack"
+	"github.com/constl/constl/refs"
+)
+
+// The files of a store (see the package comment).
+const (
+	formatFile  = "format"
+	formatText  = "constl dataset 1\n"
+	packsDir    = "packs"
+	refsDir     = "refs"
+	headFile    = "HEAD"
+	statFile    = "stat"
+	mergeFile   = "merge.json"
+	remotesFile = "remotes.json"
+	lockFile    = "lock"
+	journalDir  = "journal"
+)
+
+// DefaultBranch is the first branch of a new dataset.
+const DefaultBranch = "main"
+
+// Options say how a dataset is opened. Nil stands for the defaults.
+type Options struct {
+	// Home is the folder of the person's key and settings. Without it nothing can
+	// be signed.
+	Home string
+	// Now is the clock; nil is [time.Now].
+	Now func() time.Time
+	// Progress is told of work that a person may wait for; it may be nil. It is
+	// called from several goroutines.
+	Progress Progress
+}
+
+// Progress hears how far something has come: what is done, how much of it, and
+// how much there is in all if that is known, else 0.
+type Progress func(what string, done, total int64)
+
+// Repo is an open working copy. Whoever opened it calls Close.
+type Repo struct {
+	// Dir is the dataset's folder.
+	Dir string
+
+	store    *pack.Store
+	refs     *refs.Store
+	settings *settings.Settings
+	o        Options
+	signing  bool // refs was opened with the device's key
+}
+
+// Init makes a dataset of the folder dir, which is made if it is not there, with
+// this device's owner as its maintainer. Files that lie in the folder stay as
+// they are. An empty name stands for the folder's own. It fails with
+// [ErrExists] if the folder is a dataset already.
+func Init(ctx context.Context, dir, name string, o *Options) (*Repo, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("making a dataset: %w", err)
+	}
+	if name == "" {
+		name = filepath.Base(dir)
+	}
+	r := newRepo(dir, o)
+	key, err := refs.OpenKey(ctx, r.o.Home)
+	if err != nil {
+		return nil, fmt.Errorf("making a dataset: %w", err)
+	}
+	if r.settings, err = settings.Open(r.o.Home, ""); err != nil {
+		return nil, err
+	}
+	identity, err := refs.SignIdentity(refs.NewIdentity(name, r.person(key.PeerID()), r.o.Now()), key)
+	if err != nil {
+		return nil, fmt.Errorf("making a dataset: %w", err)
+	}
+	chain, err := refs.VerifyChain(identity.ID(), []*refs.SignedIdentity{identity})
+	if err != nil {
+		return nil, fmt.Errorf("making a dataset: %w", err)
+	}
+	return r, r.create(ctx, chain, key)
+}
+
+// person is how this device's owner stands in an identity.
+func (r *Repo) person(device refs.PeerID) refs.Person {
+	name, orcid := r.owner()
+	host, err := os.Hostname()
+	if err != nil || len(host) > 64 {
+		host = "device"
+	}
+	return refs.Person{Name: name, ORCID: orcid, Devices: []refs.Device{{Key: device, Name: host}}}
+}
+
+// create lays out the store for the chain's dataset. The format file comes last,
+// so that a folder with it is whole.
+func (r *Repo) create(ctx context.Context, chain *refs.Chain, key *refs.Key) (err error) {
+	store := r.path()
+	if _, err := os.Stat(filepath.Join(store, formatFile)); err == nil {
+		return fmt.Errorf("%s is a dataset: %w", r.Dir, ErrExists)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("making a dataset: %w", err)
+	}
+	if err := os.MkdirAll(store, 0o755); err != nil {
+		return fmt.Errorf("making a dataset: %w", err)
+	}
+	if _, err := refs.Create(ctx, r.path(refsDir), chain, r.refsOptions(key)); err != nil {
+		return fmt.Errorf("making a dataset: %w", err)
+	}
+	head, err := refs.Head(DefaultBranch)
+	if err != nil {
+		return err
+	}
+	if err := r.writeHead(Head{Branch: head}); err != nil {
+		return err
+	}
+	if err := durable.WriteFile(r.path(formatFile), []byte(formatText), 0o644); err != nil {
+		return fmt.Errorf("making a dataset: %w", err)
+	}
+	return r.load(ctx, key)
+}
+
+// Open opens the dataset that the folder start is, or lies in. It fails with
+// [ErrNotDataset], with an error that wraps [refs.ErrNewerFormat] if a newer
+// constl wrote it, or if its store is damaged.
+func Open(ctx context.Context, start string, o *Options) (*Repo, error) {
+	start, err := filepath.Abs(start)
+	if err != nil {
+		return nil, fmt.Errorf("opening the dataset: %w", err)
+	}
+	if _, err := os.Stat(start); err != nil {
+		return nil, fmt.Errorf("opening the dataset: %w", err)
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
+		text, err := os.ReadFile(filepath.Join(dir, worktree.StoreDir, formatFile))
+		if err == nil {
+			return open(ctx, dir, string(text), o)
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNotDir) {
+			return nil, fmt.Errorf("opening the dataset: %w", err)
+		}
+		if dir == filepath.Dir(dir) {
+			return nil, fmt.Errorf("%w: neither %s nor a folder above it has a %s", ErrNotDataset, start, worktree.StoreDir)
+		}
+	}
+}
+
+func open(ctx context.Context, dir, format string, o *Options) (*Repo, error) {
+	if format != formatText {
+		if strings.HasPrefix(format, "constl dataset ") {
+			return nil, fmt.Errorf("%s: %w", dir, refs.ErrNewerFormat)
+		}
+		return nil, fmt.Errorf("opening %s: %w: its format file says %q", dir, object.ErrCorrupt, format)
+	}
+	r := newRepo(dir, o)
+	return r, r.load(ctx, nil)
+}
+
+func newRepo(dir string, o *Options) *Repo {
+	r := &Repo{Dir: dir}
+	if o != nil {
+		r.o = *o
+	}
+	if r.o.Now == nil {
+		r.o.Now = time.Now
+	}
+	if r.o.Progress == nil {
+		r.o.Progress = func(string, int64, int64) {}
+	}
+	return r
+}
+
+// load opens what lies in the store.
+func (r *Repo) load(ctx context.Context, key *refs.Key) (err error) {
+	if r.settings, err = settings.Open(r.o.Home, r.path()); err != nil {
+		return err
+	}
+	if r.refs, err = refs.Open(ctx, r.path(refsDir), r.refsOptions(key)); err != nil {
+		return err
+	}
+	r.signing = key != nil
+	r.store, err = pack.Open(ctx, r.path(packsDir), nil)
+	return err
+}
+
+func (r *Repo) refsOptions(key *refs.Key) *refs.Options {
+	o := &refs.Options{Now: r.o.Now}
+	if key != nil {
+		o.Key = key
+		o.Journal = filepath.Join(r.o.Home, journalDir)
+	}
+	return o
+}
+
+// signer opens the device's key, which is made on first use, so that refs and
+// commits can be signed.
+func (r *Repo) signer(ctx context.Context) (*refs.Key, error) {
+	key, err := refs.OpenKey(ctx, r.o.Home)
+	if err != nil {
+		return nil, err
+	}
+	if !r.signing {
+		if r.refs, err = refs.Open(ctx, r.path(refsDir), r.refsOptions(key)); err != nil {
+			return nil, err
+		}
+		r.signing = true
+	}
+	return key, nil
+}
+
+// Close gives back what the Repo holds open.
+func (r *Repo) Close() error { return r.store.Close() }
+
+// path returns the path of something in the store.
+func (r *Repo) path(parts ...string) string {
+	return filepath.Join(append([]string{r.Dir, worktree.StoreDir}, parts...)...)
+}
+
+// Settings returns the dataset's and the person's settings.
+func (r *Repo) Settings() *settings.Settings { return r.settings }
+
+// Objects returns the dataset's objects.
+func (r *Repo) Objects() object.Reader { return r.store }
+
+// Chain returns the dataset's identity, verified.
+func (r *Repo) Chain() (*refs.Chain, error) { return r.refs.Chain() }
+
+// DatasetID returns the id that names the dataset for ever.
+func (r *Repo) DatasetID() (object.ID, error) {
+	chain, err := r.refs.Chain()
+	if err != nil {
+		return object.ID{}, err
+	}
+	return chain.Dataset(), nil
+}
+
+// owner returns the name and ORCID under which this person commits.
+func (r *Repo) owner() (name, orcid string) {
+	name, ok := r.settings.Get(settings.UserName)
+	if !ok {
+		name = systemUser()
+	}
+	orcid, _ = r.settings.Get(settings.UserORCID)
+	return name, orcid
+}

@@ -1,0 +1,336 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/constl/constl/internal/datapackage"
+	"github.com/constl/constl/internal/worktree"
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/tabular"
+	"github.com/zeebo/blake3"
+	"golang.org/x/text/unicode/norm"
+)
+
+// snapshot records the folder as a tree, in rw. Nothing refers to it yet.
+type snapshot struct {
+	r    *Repo
+	rw   object.ReadWriter
+	base *fileSet // what is checked out
+	// paths restricts what is taken from the folder; everything else stays as in base.
+	paths []string
+	// describe says that datapackage.json is to be kept in step with the tables.
+	describe bool
+
+	files  []worktree.File
+	cache  *worktree.Cache
+	pkg    *datapackage.Package // nil if there is no datapackage.json
+	pkgOld []byte
+
+	mu       sync.Mutex
+	result   *fileSet
+	recorded []Recorded
+	read     atomic.Int64 // bytes, for the progress
+	total    int64
+}
+
+// Recorded says how a file of the folder was taken.
+type Recorded struct {
+	Path  string
+	Table *TableInfo // nil if it is no table
+	// Note is what a person should know, such as why a .csv file is kept as a
+	// plain file; "" if there is nothing.
+	Note string
+}
+
+// TableInfo describes a table that was recorded.
+type TableInfo struct {
+	ID     object.ID
+	Rows   int64
+	Schema *tabular.Schema
+	// New says that the table was not known before, so that its types and key
+	// were inferred.
+	New bool
+}
+
+// newSnapshot scans the folder. Paths are relative to the dataset's folder.
+func (r *Repo) newSnapshot(ctx context.Context, rw object.ReadWriter, base *fileSet, paths []string) (*snapshot, error) {
+	ignore, err := worktree.ReadIgnore(r.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &snapshot{r: r, rw: rw, base: base, paths: paths}
+	if s.files, err = worktree.Scan(ctx, r.Dir, ignore); err != nil {
+		return nil, err
+	}
+	s.cache = worktree.LoadCache(r.path(statFile))
+	if len(paths) == 0 {
+		s.cache.Keep(s.files)
+	}
+	for i := range s.files {
+		s.total += s.files[i].Size
+	}
+	return s, s.checkPaths()
+}
+
+// checkPaths fails if a path that was asked for names nothing, or if a name can't
+// be recorded.
+func (s *snapshot) checkPaths() error {
+	for _, p := range s.paths {
+		known := p == "." || slices.ContainsFunc(s.files, func(f worktree.File) bool { return within(f.Path, []string{p}) })
+		for name := range s.base.files {
+			known = known || within(name, []string{p})
+		}
+		if !known {
+			return fmt.Errorf("%s: %w, nor in the folder", p, ErrNotFile)
+		}
+	}
+	folders := make(map[string][]string)
+	seen := make(map[string]bool)
+	for _, f := range s.files {
+		for name := f.Path; name != "." && !seen[name]; name = path.Dir(name) {
+			seen[name] = true
+			folders[path.Dir(name)] = append(folders[path.Dir(name)], path.Base(name))
+		}
+	}
+	for folder, names := range folders {
+		if err := object.CheckNames(names, norm.NFC.String); err != nil {
+			return fmt.Errorf("in the folder %s: %w", folder, err)
+		}
+	}
+	return nil
+}
+
+// take records everything and returns the tree.
+func (s *snapshot) take(ctx context.Context) (object.ID, error) {
+	s.result = &fileSet{files: make(map[string]object.TreeEntry, len(s.files))}
+	if err := s.readPackage(); err != nil {
+		return object.ID{}, err
+	}
+	for name, e := range s.base.files {
+		if !within(name, s.paths) {
+			s.result.files[name] = e
+		}
+	}
+	if err := s.recordAll(ctx); err != nil {
+		return object.ID{}, err
+	}
+	slices.SortFunc(s.recorded, func(a, b Recorded) int { return strings.Compare(a.Path, b.Path) })
+	if s.describe {
+		if err := s.writePackage(ctx); err != nil {
+			return object.ID{}, err
+		}
+	}
+	return s.result.build(ctx, s.rw, s.base)
+}
+
+// recordAll records the files beside each other, and stops at the first error.
+func (s *snapshot) recordAll(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	work := make(chan worktree.File)
+	var group sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for f := range work {
+				if err := s.record(ctx, f); err != nil {
+					cancel(fmt.Errorf("%s: %w", f.Path, err))
+				}
+				s.r.o.Progress("reading files", s.read.Add(f.Size), s.total)
+			}
+		})
+	}
+	for _, f := range s.files {
+		if !within(f.Path, s.paths) {
+			continue
+		}
+		select {
+		case work <- f:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	close(work)
+	group.Wait()
+	return context.Cause(ctx)
+}
+
+// record finds out what the file is now: the same as in base, by its stamp or by
+// its hash, or something new that is stored.
+func (s *snapshot) record(ctx context.Context, f worktree.File) error {
+	old, known := s.base.files[f.Path]
+	if f.Kind == worktree.Symlink {
+		return s.recordLink(ctx, f)
+	}
+	known = known && old.Type != object.TypeSymlink
+	if known && old.Size == f.Size {
+		same, err := s.unchanged(f, old)
+		if err != nil {
+			return err
+		}
+		if same {
+			return s.keep(ctx, f, old)
+		}
+	}
+	return s.store(ctx, f, old, known)
+}
+
+// unchanged reports whether the file's content is that of the entry, reading it
+// only if its stamp leaves that open.
+func (s *snapshot) unchanged(f worktree.File, old object.TreeEntry) (bool, error) {
+	s.mu.Lock()
+	sum, ok := s.cache.Sum(f)
+	s.mu.Unlock()
+	if ok {
+		return sum == old.Sum, nil
+	}
+	var hashed object.ID
+	began := time.Now()
+	err := s.reading(f, func(file io.Reader) error {
+		h := blake3.New()
+		_, err := io.CopyBuffer(struct{ io.Writer }{h}, file, make([]byte, 256<<10))
+		h.Sum(hashed[:0])
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	s.remember(f, hashed, began)
+	return hashed == old.Sum, nil
+}
+
+// reading opens the file for read, and fails with [ErrChanging] if it was changed
+// meanwhile.
+func (s *snapshot) reading(f worktree.File, read func(io.Reader) error) error {
+	file, err := os.Open(filepath.Join(s.r.Dir, filepath.FromSlash(f.Path)))
+	if err != nil {
+		return fmt.Errorf("opening the file: %w", err)
+	}
+	err = errors.Join(read(file), file.Close())
+	now, serr := worktree.Look(s.r.Dir, f.Path)
+	if serr != nil || now.Stamp != f.Stamp {
+		return ErrChanging
+	}
+	return err
+}
+
+func (s *snapshot) remember(f worktree.File, sum object.ID, began time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cache.Remember(f, sum, began)
+}
+
+// enter puts what was recorded into the result.
+func (s *snapshot) enter(f worktree.File, e object.TreeEntry, note *Recorded) {
+	e.Name = path.Base(f.Path)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.result.files[f.Path] = e
+	if note != nil {
+		s.recorded = append(s.recorded, *note)
+	}
+}
+
+// keep enters a file whose content has not changed. Its schema may have, in
+// datapackage.json.
+func (s *snapshot) keep(ctx context.Context, f worktree.File, old object.TreeEntry) error {
+	old.Executable = executable(f, old)
+	if old.Type != object.TypeTable || s.pkg == nil {
+		s.enter(f, old, nil)
+		return nil
+	}
+	id, info, err := s.redeclare(ctx, f.Path, old.ID)
+	if err != nil {
+		return err
+	}
+	var note *Recorded
+	if id != old.ID {
+		note = &Recorded{Path: f.Path, Table: info}
+	}
+	old.ID = id
+	s.enter(f, old, note)
+	return nil
+}
+
+// executable returns the flag to record: systems without one keep what was there.
+func executable(f worktree.File, old object.TreeEntry) bool {
+	if runtime.GOOS == "windows" {
+		return old.Executable
+	}
+	return f.Kind == worktree.Executable
+}
+
+func (s *snapshot) recordLink(ctx context.Context, f worktree.File) error {
+	target, err := os.Readlink(filepath.Join(s.r.Dir, filepath.FromSlash(f.Path)))
+	if err != nil {
+		return fmt.Errorf("reading the link: %w", err)
+	}
+	target = filepath.ToSlash(target)
+	id, err := s.rw.Put(ctx, object.New(object.KindChunk, []byte(target)), object.ID{})
+	if err != nil {
+		return err
+	}
+	s.enter(f, object.TreeEntry{Type: object.TypeSymlink, ID: id, Size: int64(len(target))}, nil)
+	return nil
+}
+
+// store reads a file that is new or changed, as a table if it is one and else as
+// a blob.
+func (s *snapshot) store(ctx context.Context, f worktree.File, old object.TreeEntry, known bool) error {
+	var entry object.TreeEntry
+	var note *Recorded
+	began := time.Now()
+	if maybeTable(f.Path) {
+		var err error
+		if entry, note, err = s.storeTable(ctx, f, old, known); err != nil {
+			return err
+		}
+	}
+	if entry.ID.IsZero() {
+		err := s.reading(f, func(file io.Reader) error {
+			blob, err := object.WriteBlob(ctx, s.rw, file)
+			entry = object.TreeEntry{Type: object.TypeFile, ID: blob.ID, Size: blob.Size, Sum: blob.Sum}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	entry.Executable = executable(f, old)
+	s.remember(f, entry.Sum, began)
+	s.enter(f, entry, note)
+	return nil
+}
+
+// finish writes the stat cache back. A failure costs time later, nothing else.
+func (s *snapshot) finish() { _ = s.cache.Save() }
+
+// readPackage reads the folder's datapackage.json, if there is one.
+func (s *snapshot) readPackage() error {
+	data, err := os.ReadFile(filepath.Join(s.r.Dir, datapackage.FileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", datapackage.FileName, err)
+	}
+	s.pkgOld = data
+	if s.pkg, err = datapackage.Parse(data); err != nil {
+		return fmt.Errorf("%s: %w", datapackage.FileName, err)
+	}
+	return nil
+}

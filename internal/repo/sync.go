@@ -1,0 +1,380 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/constl/constl/internal/settings"
+	"github.com/constl/constl/internal/worktree"
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/pack"
+	"github.com/constl/constl/refs"
+	"github.com/constl/constl/transport"
+	"github.com/constl/constl/transport/quic"
+)
+
+// FetchResult says what a fetch brought.
+type FetchResult struct {
+	Remote string
+	// Refs is where the remote stands now.
+	Refs    map[refs.Name]object.ID
+	Objects int64 // objects received
+	Bytes   int64 // bytes on the wire, both ways
+	// Aside names branches of which the peer has commits that no maintainer has
+	// signed; nothing of them is taken without being asked for.
+	Aside []refs.Name
+	// Split names the devices whose logs contradict themselves.
+	Split []refs.PeerID
+
+	up *upstream
+}
+
+// PullResult says what a pull did.
+type PullResult struct {
+	*FetchResult
+	*MergeResult
+}
+
+// PushResult says what a push did.
+type PushResult struct {
+	Remote  string
+	Objects int64
+	Bytes   int64
+	// New says whether the peer learned anything.
+	New bool
+}
+
+// Clone makes a copy of the dataset at the address in the folder dir, which must
+// be empty or not there, and checks out its first branch. If it is cut, another
+// Clone of the same dataset into the same folder goes on where it stopped.
+func Clone(ctx context.Context, url refs.URL, dir string, o *Options) (*Repo, *FetchResult, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cloning: %w", err)
+	}
+	if len(url.Peers) == 0 {
+		return nil, nil, fmt.Errorf("%w: it names no peer", refs.ErrInvalidURL)
+	}
+	r := newRepo(dir, o)
+	resumed, err := r.prepareClone(url)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := refs.OpenKey(ctx, r.o.Home)
+	if err != nil {
+		return nil, nil, err
+	}
+	res, err := r.cloneInto(ctx, url, key, resumed)
+	if err != nil {
+		return nil, nil, errors.Join(err, r.abandonClone())
+	}
+	return r, res, nil
+}
+
+// prepareClone makes the folder ready, and reports whether an earlier clone of
+// the same dataset was cut there.
+func (r *Repo) prepareClone(url refs.URL) (resumed bool, err error) {
+	entries, err := os.ReadDir(r.Dir)
+	if err != nil && !os.IsNotExist(err) {
+		return false, fmt.Errorf("cloning: %w", err)
+	}
+	marker := r.path("cloning")
+	if len(entries) == 1 && entries[0].Name() == worktree.StoreDir {
+		text, err := os.ReadFile(marker)
+		if err == nil && string(text) == url.Dataset.String() {
+			return true, nil
+		}
+	}
+	if len(entries) > 0 {
+		return false, fmt.Errorf("%s is not empty: %w; clone into a new folder", r.Dir, ErrExists)
+	}
+	if err := os.MkdirAll(r.path(packsDir), 0o755); err != nil {
+		return false, fmt.Errorf("cloning: %w", err)
+	}
+	return false, os.WriteFile(marker, []byte(url.Dataset.String()), 0o644)
+}
+
+// abandonClone leaves what has arrived, so that a next try goes on from there, and
+// nothing at all if nothing has.
+func (r *Repo) abandonClone() error {
+	if r.store == nil {
+		return nil
+	}
+	stats, err := r.store.Stats()
+	err = errors.Join(err, r.store.Close())
+	if err == nil && stats.Objects == 0 {
+		err = os.RemoveAll(r.path())
+		_ = os.Remove(r.Dir) // only if it is empty
+	}
+	return err
+}
+
+func (r *Repo) cloneInto(ctx context.Context, url refs.URL, key *refs.Key, resumed bool) (*FetchResult, error) {
+	var err error
+	if r.store, err = pack.Open(ctx, r.path(packsDir), nil); err != nil {
+		return nil, err
+	}
+	sink := &transport.LocalSink{
+		Objects: r.store,
+		Create: func(ctx context.Context, chain *refs.Chain) (*refs.Store, error) {
+			if err := os.RemoveAll(r.path(refsDir)); err != nil {
+				return nil, fmt.Errorf("cloning: %w", err)
+			}
+			return refs.Create(ctx, r.path(refsDir), chain, r.refsOptions(key))
+		},
+	}
+	stats, err := r.exchange(ctx, url, key, &transport.SyncRequest{Dataset: url.Dataset, Resume: resumed}, sink)
+	if err != nil {
+		return nil, err
+	}
+	if r.settings, err = settings.Open(r.o.Home, r.path()); err != nil {
+		return nil, err
+	}
+	if err := r.settings.SetLocal(settings.Remote(DefaultRemote), url.String()); err != nil {
+		return nil, err
+	}
+	r.refs, r.signing = sink.Refs, true
+	res, err := r.fetched(ctx, Remote{Name: DefaultRemote, URL: url}, stats)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.firstCheckout(ctx, res); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(r.path(formatFile), []byte(formatText), 0o644); err != nil {
+		return nil, fmt.Errorf("cloning: %w", err)
+	}
+	return res, os.Remove(r.path("cloning"))
+}
+
+// firstCheckout goes to the branch that the remote has: main, or else the first.
+func (r *Repo) firstCheckout(ctx context.Context, res *FetchResult) error {
+	main, err := refs.Head(DefaultBranch)
+	if err != nil {
+		return err
+	}
+	branch := main
+	if _, ok := res.Refs[main]; !ok {
+		for name := range res.Refs {
+			if strings.HasPrefix(string(name), refs.HeadsPrefix) && (branch == main || name < branch) {
+				branch = name
+			}
+		}
+	}
+	target, ok := res.Refs[branch]
+	if !ok {
+		return r.writeHead(Head{Branch: main})
+	}
+	if err := r.updateRefs(ctx, refs.Change{Name: branch, New: target}); err != nil {
+		return err
+	}
+	files, err := r.filesAt(ctx, target)
+	if err != nil {
+		return err
+	}
+	if err := r.putFiles(ctx, r.store, files, files.paths(), nil); err != nil {
+		return err
+	}
+	return r.writeHead(Head{Branch: branch})
+}
+
+// exchange syncs with the first peer of the address that answers.
+func (r *Repo) exchange(ctx context.Context, url refs.URL, key *refs.Key, req *transport.SyncRequest, sink transport.Sink) (transport.Stats, error) {
+	var stats transport.Stats
+	err := r.dial(ctx, url, key, func(conn *quic.Conn) error {
+		stream, err := conn.OpenStream(ctx)
+		if err != nil {
+			return err
+		}
+		res, err := transport.Sync(ctx, stream, req, sink, &transport.SyncOptions{
+			Progress: func(p transport.Progress) { r.o.Progress("receiving objects", p.Bytes, 0) },
+		})
+		stats = res.Stats
+		return err
+	})
+	return stats, err
+}
+
+// dial connects to the peers of an address, one after the other, until one
+// answers and use returns.
+func (r *Repo) dial(ctx context.Context, url refs.URL, key *refs.Key, use func(*quic.Conn) error) error {
+	var failed []error
+	for _, a := range url.Peers {
+		if a.Host == "" {
+			failed = append(failed, fmt.Errorf("%w: the address of %s is not known", quic.ErrUnreachable, a.Peer.Short()))
+			continue
+		}
+		place := net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
+		conn, err := quic.Dial(ctx, []string{place}, a.Peer, key, nil)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		return errors.Join(use(conn), conn.Close())
+	}
+	return errors.Join(failed...)
+}
+
+// Fetch brings what is new at a remote (see [Repo.Remote]) into the store, and
+// leaves the folder and the branches as they are. Tags that are new are taken over.
+func (r *Repo) Fetch(ctx context.Context, remote string) (*FetchResult, error) {
+	at, err := r.Remote(remote)
+	if err != nil {
+		return nil, err
+	}
+	key, err := r.signer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := r.refs.Chain()
+	if err != nil {
+		return nil, err
+	}
+	local := &transport.Local{Store: r.store, Refs: r.refs}
+	req := &transport.SyncRequest{Dataset: chain.Dataset(), IdentityVersion: chain.Len()}
+	if req.Logs, err = local.KnownLogs(ctx); err != nil {
+		return nil, err
+	}
+	if req.Haves, err = local.Haves(ctx); err != nil {
+		return nil, err
+	}
+	stats, err := r.exchange(ctx, at.URL, key, req, &transport.LocalSink{Objects: r.store, Refs: r.refs})
+	if err != nil {
+		return nil, err
+	}
+	return r.fetched(ctx, at, stats)
+}
+
+// fetched works out where the remote stands and takes over its new tags.
+func (r *Repo) fetched(ctx context.Context, at Remote, stats transport.Stats) (*FetchResult, error) {
+	up, err := r.remember(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	res := &FetchResult{
+		Remote: at.Name, Refs: up.refs, Objects: stats.Objects, Bytes: stats.BytesIn + stats.BytesOut,
+		Aside: up.aside, up: up,
+	}
+	view, err := r.refs.View(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, log := range view.Logs() {
+		if log.Held && !slices.Contains(res.Split, log.ID.Signer) {
+			res.Split = append(res.Split, log.ID.Signer)
+		}
+	}
+	return res, r.takeTags(ctx, up)
+}
+
+func (r *Repo) takeTags(ctx context.Context, up *upstream) error {
+	own, err := r.refs.Own(ctx)
+	if err != nil {
+		return err
+	}
+	var changes []refs.Change
+	for name, target := range up.refs {
+		if _, known := own[name]; !known && strings.HasPrefix(string(name), refs.TagsPrefix) {
+			changes = append(changes, refs.Change{Name: name, New: target})
+		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return r.updateRefs(ctx, changes...)
+}
+
+// Pull fetches from a remote and merges what is new on the branch that is checked
+// out: what the maintainers have signed, and, if the peer is named by its
+// address, what that peer has itself.
+func (r *Repo) Pull(ctx context.Context, remote string) (*PullResult, error) {
+	fetched, err := r.Fetch(ctx, remote)
+	if err != nil {
+		return nil, err
+	}
+	head, err := r.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res := &PullResult{FetchResult: fetched, MergeResult: &MergeResult{Before: head.Commit, After: head.Commit}}
+	if head.Branch == "" {
+		return nil, fmt.Errorf("no branch is checked out to pull into: %w; go to one with: constl switch main", ErrUnborn)
+	}
+	targets, err := fetched.up.heads(head.Branch)
+	if err != nil {
+		return nil, err
+	}
+	for _, target := range targets {
+		m, err := r.mergeCommit(ctx, target, fmt.Sprintf("Merge %s of %s", head.Branch.Short(), fetched.Remote))
+		if err != nil {
+			return nil, err
+		}
+		res.take(m)
+		if len(m.Conflicts) > 0 {
+			break
+		}
+	}
+	return res, nil
+}
+
+// take adds one more merge to what a pull did.
+func (p *PullResult) take(m *MergeResult) {
+	p.After = m.After
+	p.FastForward = p.FastForward || m.FastForward
+	p.Merged = p.Merged || m.Merged
+	p.Conflicts = append(p.Conflicts, m.Conflicts...)
+	p.Tables = append(p.Tables, m.Tables...)
+}
+
+// Push gives a remote this copy's own refs with everything that they reach. The
+// remote takes them if this device's owner is a maintainer; it never touches the
+// files of the peer's folder. It fails with an error that wraps
+// [transport.ErrNotAllowed], or [ErrDiverged] if the remote has newer commits.
+func (r *Repo) Push(ctx context.Context, remote string) (*PushResult, error) {
+	at, err := r.Remote(remote)
+	if err != nil {
+		return nil, err
+	}
+	key, err := r.signer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	view, err := r.refs.View(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, own := view.Own()
+	if own == nil {
+		return nil, fmt.Errorf("pushing: %w", ErrUnborn)
+	}
+	req := &transport.PushRequest{
+		Dataset: at.URL.Dataset, Identities: view.Chain().Versions(), Statements: []*refs.SignedStatement{own},
+	}
+	res := &PushResult{Remote: at.Name}
+	err = r.dial(ctx, at.URL, key, func(conn *quic.Conn) error {
+		stream, err := conn.OpenStream(ctx)
+		if err != nil {
+			return err
+		}
+		pushed, err := transport.Push(ctx, stream, req, r.store, nil)
+		res.Objects, res.Bytes = pushed.Stats.Objects, pushed.Stats.BytesIn+pushed.Stats.BytesOut
+		res.New = pushed.Statements > 0
+		return err
+	})
+	return res, err
+}
+
+// Shared is the dataset as a server serves it.
+func (r *Repo) Shared(ctx context.Context) (transport.Dataset, error) {
+	if _, err := r.signer(ctx); err != nil {
+		return nil, err
+	}
+	return &transport.Local{Store: r.store, Refs: r.refs}, nil
+}

@@ -1,0 +1,107 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/constl/constl/internal/worktree"
+	"github.com/constl/constl/merge"
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/tabular"
+	"github.com/constl/constl/tabular/csv"
+)
+
+// maybeTable reports whether the file's name is that of a table.
+func maybeTable(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".csv", ".tsv", ".tab", ".psv":
+		return true
+	}
+	return false
+}
+
+// storeTable reads the file as a table. An entry without an id says that it is
+// none, and the note why.
+func (s *snapshot) storeTable(ctx context.Context, f worktree.File, old object.TreeEntry, known bool) (entry object.TreeEntry, note *Recorded, err error) {
+	o := &csv.ReadOptions{Name: f.Path}
+	if known && old.Type == object.TypeTable {
+		if o.Parent, err = tabular.Open(ctx, s.r.store, old.ID); err != nil {
+			return entry, nil, err
+		}
+	}
+	if res, ok := s.resource(f.Path); ok && len(res.Fields()) > 0 {
+		o.Types = make(map[string]tabular.Type)
+		for _, field := range res.Fields() {
+			if _, twice := o.Types[field.Name]; !twice && field.Type != "" {
+				o.Types[field.Name] = tabular.Type(field.Type)
+			}
+		}
+		o.Key = append([]string{}, res.PrimaryKey()...)
+	}
+	var res *csv.Result
+	err = s.reading(f, func(file io.Reader) error {
+		res, err = csv.Read(ctx, s.rw, file, o)
+		return err
+	})
+	note = &Recorded{Path: f.Path}
+	if errors.Is(err, csv.ErrNotTable) {
+		note.Note = "kept as a plain file, byte for byte: " + err.Error()
+		return entry, note, nil
+	}
+	if err != nil {
+		return entry, nil, err
+	}
+	note.Table = &TableInfo{ID: res.Table, Rows: res.Rows, Schema: res.Schema, New: o.Parent == nil}
+	note.Note = tableNote(res)
+	return object.TreeEntry{Type: object.TypeTable, ID: res.Table, Size: res.Size, Sum: res.Sum}, note, nil
+}
+
+// tableNote says what a person should know of a table that was read.
+func tableNote(res *csv.Result) string {
+	var notes []string
+	if len(res.KeyMissing) > 0 {
+		notes = append(notes, fmt.Sprintf("the primary key names columns that are not in the file (%s); rows are compared whole until datapackage.json is changed",
+			strings.Join(res.KeyMissing, ", ")))
+	}
+	odd := res.Oddities
+	for _, o := range []struct {
+		n    int64
+		what string
+	}{{odd.ShortRows, "rows with fewer cells than the header"}, {odd.LongRows, "rows with more cells than the header"}} {
+		if o.n > 0 {
+			notes = append(notes, fmt.Sprintf("%d %s", o.n, o.what))
+		}
+	}
+	return strings.Join(notes, "; ")
+}
+
+func writeTable(ctx context.Context, w io.Writer, t *tabular.Table) error {
+	return csv.Write(ctx, w, t, nil)
+}
+
+func writeRows(ctx context.Context, w io.Writer, t *tabular.Table, from, to int64, cols []int) error {
+	return csv.WriteRows(ctx, w, t, &csv.RowsOptions{From: from, To: to, Columns: cols})
+}
+
+// csvCodec is what a merge needs of delimited text.
+type csvCodec struct{}
+
+var _ merge.Codec = csvCodec{}
+
+// MergeLayout implements [merge.LayoutMerger].
+func (csvCodec) MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (tabular.Layout, merge.CarryFunc, []string, error) {
+	return csv.MergeLayout(base, ours, theirs, fields)
+}
+
+// WriteTable implements [merge.Codec].
+func (csvCodec) WriteTable(ctx context.Context, w io.Writer, t *tabular.Table) error {
+	return writeTable(ctx, w, t)
+}
+
+func mergeOptions() *merge.Options {
+	return &merge.Options{Codecs: map[string]merge.Codec{csv.Codec: csvCodec{}}}
+}
