@@ -1,0 +1,208 @@
+package csv
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/constl/constl/tabular"
+)
+
+// WriteOptions tunes [Write].
+type WriteOptions struct {
+	// Workers is the number of goroutines that decode and print; 0 is one per
+	// processor.
+	Workers int
+}
+
+// Write writes the file that the table stands for, byte for byte. It fails with
+// [ErrInvalidLayout] if the table is not one of this codec, with [ErrEncoding] if
+// a merge brought in what the file's encoding cannot hold, and as w and the
+// table's store do. A nil o stands for the defaults.
+func Write(ctx context.Context, w io.Writer, t *tabular.Table, o *WriteOptions) error {
+	if o == nil {
+		o = &WriteOptions{}
+	}
+	l, p, err := layoutOf(t)
+	if err != nil {
+		return err
+	}
+	out := l.newWriter(w)
+	if _, err := out.Write(p.AppendHead(nil, namesOf(t.Schema.Fields), t.Rows == 0)); err != nil {
+		return fmt.Errorf("write header: %w", err)
+	}
+	var spare sync.Pool
+	err = tabular.MapGroups(ctx, t, o.Workers, func(ctx context.Context, g *tabular.Group) (*[]byte, error) {
+		buf, ok := spare.Get().(*[]byte)
+		if !ok {
+			buf = new([]byte)
+		}
+		var err error
+		*buf, err = p.appendGroup(ctx, (*buf)[:0], g, t.Rows)
+		return buf, err
+	}, func(buf *[]byte) error {
+		_, err := out.Write(*buf)
+		spare.Put(buf)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write rows: %w", err)
+	}
+	if _, err := out.Write(p.AppendTail(nil)); err != nil {
+		return fmt.Errorf("write what stands below the rows: %w", err)
+	}
+	return out.Close()
+}
+
+func (p *Printer) appendGroup(ctx context.Context, dst []byte, g *tabular.Group, rows int64) ([]byte, error) {
+	columns := make([]tabular.Cells, g.Width())
+	for c := range columns {
+		var err error
+		if columns[c], err = g.Cells(ctx, c); err != nil {
+			return dst, err
+		}
+	}
+	exceptions, err := g.Exceptions(ctx)
+	if err != nil {
+		return dst, err
+	}
+	last := g.Ref.First+int64(g.Rows()) == rows
+	return p.AppendColumns(dst, columns, exceptions, 0, g.Rows(), last)
+}
+
+// layoutOf returns a table's layout, which fits its fields, and a printer.
+func layoutOf(t *tabular.Table) (*Layout, *Printer, error) {
+	l, err := DecodeLayout(t.Layout)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(l.Rules) != len(t.Schema.Fields) {
+		return nil, nil, fmt.Errorf("%w: it is for %d fields, the table has %d", ErrInvalidLayout, len(l.Rules), len(t.Schema.Fields))
+	}
+	p, err := NewPrinter(l)
+	return l, p, err
+}
+
+func namesOf(fields []tabular.Field) []string {
+	names := make([]string, len(fields))
+	for i := range fields {
+		names[i] = fields[i].Name
+	}
+	return names
+}
+
+// RowsOptions says what [WriteRows] writes.
+type RowsOptions struct {
+	// From and To bound the rows, counted from 0: From ≤ row < To. A To of 0
+	// stands for the end of the table.
+	From, To int64
+	// Columns holds the positions of the columns, in the order in which they are
+	// written; nil stands for all.
+	Columns []int
+	// NoHeader leaves the names of the columns out.
+	NoHeader bool
+}
+
+// WriteRows writes some rows and columns of a table in the dialect of its file:
+// delimiter, line ends and quoting rules, but no byte order mark, no lines around
+// the rows, and none of the exceptions. Texts are written as cells hold them:
+// those of a UTF-16 file in UTF-8. It reads only the columns concerned. It fails
+// with [tabular.ErrOutOfRange] if there is no such column, else as [Write] does.
+// A nil o stands for the whole table.
+func WriteRows(ctx context.Context, w io.Writer, t *tabular.Table, o *RowsOptions) error {
+	if o == nil {
+		o = &RowsOptions{}
+	}
+	l, _, err := layoutOf(t)
+	if err != nil {
+		return err
+	}
+	cols := o.Columns
+	if cols == nil {
+		cols = make([]int, len(l.Rules))
+		for i := range cols {
+			cols[i] = i
+		}
+	}
+	p, names, err := l.forColumns(t.Schema.Fields, cols)
+	if err != nil {
+		return err
+	}
+	buf := []byte(nil)
+	if !o.NoHeader {
+		buf = append(p.appendHeader(buf, names), p.end...)
+	}
+	to := o.To
+	if to == 0 {
+		to = t.Rows
+	}
+	for span, err := range t.Range(ctx, o.From, to, cols) {
+		if err != nil {
+			return fmt.Errorf("read rows: %w", err)
+		}
+		if buf, err = p.AppendColumns(buf, span.Columns, nil, span.From, span.To, false); err != nil {
+			return err
+		}
+		if _, err := w.Write(buf); err != nil {
+			return fmt.Errorf("write rows: %w", err)
+		}
+		buf = buf[:0]
+	}
+	if _, err := w.Write(buf); err != nil {
+		return fmt.Errorf("write header: %w", err)
+	}
+	return nil
+}
+
+// forColumns returns a printer for some of the columns, and their names.
+func (l *Layout) forColumns(fields []tabular.Field, cols []int) (*Printer, []string, error) {
+	if len(cols) == 0 {
+		return nil, nil, fmt.Errorf("%w: no columns", tabular.ErrOutOfRange)
+	}
+	part := &Layout{
+		Delimiter: l.Delimiter, Quote: l.Quote, BareQuotes: l.BareQuotes, Comment: l.Comment,
+		LineEnd: l.LineEnd, HeaderEnd: l.LineEnd, Header: true, HeaderRule: l.HeaderRule,
+	}
+	names := make([]string, len(cols))
+	for i, c := range cols {
+		if c < 0 || c >= len(fields) {
+			return nil, nil, fmt.Errorf("%w: column %d of %d", tabular.ErrOutOfRange, c+1, len(fields))
+		}
+		names[i] = fields[c].Name
+		part.Rules = append(part.Rules, l.Rules[c])
+	}
+	p, err := NewPrinter(part)
+	return p, names, err
+}
+
+// WriterTo returns the table's file as an [io.WriterTo], which writes it as
+// [Write] does.
+func WriterTo(ctx context.Context, t *tabular.Table, o *WriteOptions) io.WriterTo {
+	return &writerTo{ctx: ctx, t: t, o: o}
+}
+
+type writerTo struct {
+	ctx context.Context
+	t   *tabular.Table
+	o   *WriteOptions
+}
+
+// WriteTo implements [io.WriterTo].
+func (f *writerTo) WriteTo(w io.Writer) (int64, error) {
+	c := &countingWriter{w: w}
+	err := Write(f.ctx, c, f.t, f.o)
+	return c.n, err
+}
+
+type countingWriter struct {
+	w io.Writer
+	n int64
+}
+
+// Write implements [io.Writer].
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
