@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -31,9 +33,9 @@ func history(t *testing.T) (*vfstest.Mem, []object.Object) {
 	t.Helper()
 	m := vfstest.New()
 	s := openMem(t, m)
-	all := commitVersions(t, s, 20)
+	all := commitVersions(t, s, 10)
 	// A large pack stays out of joins, so that packs stand on each other both ways.
-	objecttest.Put(t, s, objecttest.Chunk(5, 1<<20))
+	objecttest.Put(t, s, objecttest.Chunk(5, 64<<10))
 	for i := uint64(0); len(joinable(s.view.packs)) == 0; i++ {
 		o := append(append(object.Object(nil), all[len(all)-1]...), byte(i))
 		b, err := s.Begin(t.Context())
@@ -54,6 +56,13 @@ func history(t *testing.T) (*vfstest.Mem, []object.Object) {
 	return m, all
 }
 
+// noise is more bytes than a batch collects, which do not compress.
+var noise = sync.OnceValue(func() []byte {
+	b := make([]byte, flushAt)
+	rand.NewChaCha8([32]byte{}).Read(b)
+	return b
+})
+
 // next commits some objects and returns them.
 func next(ctx context.Context, s *Store, base object.Object) ([]object.Object, error) {
 	b, err := s.Begin(ctx)
@@ -69,7 +78,7 @@ func next(ctx context.Context, s *Store, base object.Object) ([]object.Object, e
 		}
 		fresh = append(fresh, o)
 	}
-	big := objecttest.Chunk(77, flushAt) // so that there is a write before Commit
+	big := object.New(object.KindChunk, noise()) // so that there is a write before Commit
 	if _, err := b.Put(ctx, big, object.ID{}); err != nil {
 		return fresh, err
 	}
@@ -95,8 +104,8 @@ func held(t *testing.T, s *Store, objects []object.Object) (all bool) {
 }
 
 func TestPowerCutWhileCommitting(t *testing.T) {
-	m, _ := history(t)
-	_, before := history(t)
+	past, before := history(t)
+	m := past.Reboot(vfstest.Loss{})
 	start := m.Steps()
 	if _, err := next(t.Context(), openMem(t, m), before[0]); err != nil {
 		t.Fatal(err)
@@ -108,7 +117,7 @@ func TestPowerCutWhileCommitting(t *testing.T) {
 	for at := 1; at <= total; at++ {
 		for _, loss := range vfstest.Losses() {
 			t.Run(fmt.Sprintf("step %d %+v", at, loss), func(t *testing.T) {
-				m, before := history(t)
+				m := past.Reboot(vfstest.Loss{})
 				start := m.Steps()
 				m.FailWith(func(step int) error {
 					if step == start+at {
@@ -135,7 +144,8 @@ func TestPowerCutWhileCommitting(t *testing.T) {
 }
 
 func TestPowerCutWhileRepacking(t *testing.T) {
-	m, before := history(t)
+	past, before := history(t)
+	m := past.Reboot(vfstest.Loss{})
 	kept := before[12:18]
 	start := m.Steps()
 	if err := openMem(t, m).Repack(t.Context(), keep(kept...), nil); err != nil {
@@ -144,7 +154,7 @@ func TestPowerCutWhileRepacking(t *testing.T) {
 	total := m.Steps() - start
 	for at := 1; at <= total; at++ {
 		for _, loss := range vfstest.Losses() {
-			m, before := history(t)
+			m := past.Reboot(vfstest.Loss{})
 			start := m.Steps()
 			m.FailWith(func(step int) error {
 				if step == start+at {
@@ -184,7 +194,8 @@ func noLeftovers(t *testing.T, s *Store) {
 }
 
 func TestFullDisk(t *testing.T) {
-	m, before := history(t)
+	past, before := history(t)
+	m := past.Reboot(vfstest.Loss{})
 	start := m.Steps()
 	if _, err := next(t.Context(), openMem(t, m), before[0]); err != nil {
 		t.Fatal(err)
@@ -193,7 +204,7 @@ func TestFullDisk(t *testing.T) {
 	for at := 1; at <= total; at++ {
 		for name, until := range map[string]int{"once": at, "for long": total + 100} {
 			t.Run(fmt.Sprintf("step %d %s", at, name), func(t *testing.T) {
-				m, before := history(t)
+				m := past.Reboot(vfstest.Loss{})
 				start := m.Steps()
 				m.FailWith(func(step int) error {
 					if step >= start+at && step <= start+until {
