@@ -80,16 +80,24 @@ func pickReported[T comparable](m *layoutMerge, what string, of func(*Layout) T)
 
 func (m *layoutMerge) dialect() {
 	m.out.Delimiter = pickReported(m, "the delimiter", func(l *Layout) byte { return l.Delimiter })
-	m.out.Encoding = pickReported(m, "the encoding", func(l *Layout) Encoding { return l.Encoding })
-	if m.o.Encoding != m.t.Encoding {
-		m.conflicts = append(m.conflicts, "the two sides are in different encodings, and cells were not converted; look at those beyond ASCII")
-	}
+	m.encoding()
 	// With quotes every cell can be written; without them not.
 	m.out.Quote = max(m.o.Quote, m.t.Quote)
 	m.out.BOM = pickLeast(m, func(l *Layout) byte { return bit(l.BOM) }) == 1
 	m.out.BareQuotes = pickLeast(m, func(l *Layout) byte { return bit(l.BareQuotes) }) == 1 && m.out.Quote != 0
 	m.out.Comment = pickLeast(m, func(l *Layout) byte { return l.Comment })
 	m.out.LineEnd = pickLeast(m, func(l *Layout) LineEnd { return l.LineEnd })
+}
+
+// encoding merges the encodings. Cells hold UTF-8 in all but one, whose bytes
+// cannot be put into a file of another.
+func (m *layoutMerge) encoding() {
+	if (m.o.Encoding == Windows1252) == (m.t.Encoding == Windows1252) {
+		m.out.Encoding = pickReported(m, "the encoding", func(l *Layout) Encoding { return l.Encoding })
+		return
+	}
+	m.out.Encoding = Windows1252
+	m.conflicts = append(m.conflicts, "one side is in UTF-8, the other in an older encoding, and no cell was converted; look at those beyond ASCII")
 }
 
 func bit(b bool) byte {
