@@ -49,3 +49,22 @@ func BenchmarkUnique(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*200_000), "ns/row")
 }
+
+func BenchmarkCompare(b *testing.B) {
+	g := observations(200_000, 1)
+	store := newStore()
+	before := g.build(b, store, 12_000, nil)
+	for i := range 100 {
+		g.rows[i*2000][4] = "4711"
+	}
+	after := g.build(b, store, 12_000, nil)
+	for b.Loop() {
+		d, err := Compare(b.Context(), before, after, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if c, err := d.Counts(b.Context()); err != nil || c.Cells != 100 {
+			b.Fatal(c, err)
+		}
+	}
+}

@@ -160,7 +160,7 @@ func edit(t *rapid.T, g *grid, fresh *int) {
 }
 
 func drawEdits(t *rapid.T, keyed bool) (a, b *grid) {
-	n := rapid.SampledFrom([]int{0, 1, 20, 9000, 20_000}).Draw(t, "rows")
+	n := rapid.SampledFrom([]int{0, 1, 20, 5000, 12_000}).Draw(t, "rows")
 	a = observations(n, rapid.Uint64Range(1, 3).Draw(t, "table"))
 	for i := range a.rows {
 		a.rows[i] = a.rows[i][:5]

@@ -13,6 +13,20 @@
 // on the edits that led there. Every cell keeps its exact text. FORMAT.md
 // beside this file specifies all of it.
 //
+// A [Builder] makes a table from rows, [Open] reads one, [Table.ForEach] and
+// [MapGroups] go through it with several goroutines, [Table.Range] reads some
+// rows and columns, and [Compare] tells what became of its fields, rows and
+// cells since another:
+//
+//	b := tabular.NewBuilder(ctx, batch, len(schema.Fields), schema.ChunkColumns(), nil)
+//	defer b.Close()
+//	for rows := range parsed {
+//		if err := b.Add(rows); err != nil {
+//			return err
+//		}
+//	}
+//	id, err := b.Finish(schema, layout)
+//
 // The package knows no file format: codecs such as tabular/csv turn the bytes
 // of a file into [Rows] and a [Layout], and back.
 package tabular
