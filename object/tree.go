@@ -233,6 +233,9 @@ func decodeTreeEntry(d *Decoder, name string) TreeEntry {
 	if t.Executable && !hasSum {
 		d.Fail("%q is an executable %s", name, t.Type)
 	}
+	if t.ID.IsZero() {
+		d.Fail("%q is nothing", name)
+	}
 	if t.Type != TypeDir {
 		t.Size = d.Size(1 << 60)
 	}

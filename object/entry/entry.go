@@ -8,7 +8,7 @@ import (
 	"github.com/constl/constl/object"
 )
 
-// Encoding says how an [Entry] holds its object (object/FORMAT.md §11).
+// Encoding says how an [Entry] holds its object (object/FORMAT.md §7).
 type Encoding byte
 
 // The encodings of format version 1.

@@ -13,7 +13,7 @@ import (
 	"github.com/constl/constl/object/entry"
 )
 
-// The parts of a pack (object/FORMAT.md §12).
+// The parts of a pack (object/FORMAT.md §8).
 const (
 	packMagic   = "CONSTLP1"
 	indexMagic  = "CONSTLI1"
