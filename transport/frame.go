@@ -113,9 +113,9 @@ func newConn(stream io.ReadWriteCloser) *conn {
 
 func (c *conn) readAhead() {
 	defer close(c.frames)
-	r := bufio.NewReaderSize(connReader{c}, bufferBytes)
+	r := frameReader{r: bufio.NewReaderSize(connReader{c}, bufferBytes)}
 	for {
-		t, body, err := readFrame(r)
+		t, body, err := r.next()
 		if err == nil && c.space.acquire(c.gone, len(body)) != nil {
 			return
 		}
@@ -291,10 +291,17 @@ func (c *conn) flush() error { return c.w.Flush() }
 // growBy bounds what is allocated for a frame before its bytes are there.
 const growBy = 1 << 20
 
-// readFrame returns the next frame that is not to be skipped.
-func readFrame(r *bufio.Reader) (frameType, []byte, error) {
+// frameReader takes frames off a stream. It is for one goroutine.
+type frameReader struct {
+	r       *bufio.Reader
+	ignored int // bytes of frames that were skipped
+}
+
+// next returns the next frame that is not to be skipped. The body is the
+// caller's. At the end of the stream, between frames, the error is [io.EOF].
+func (f *frameReader) next() (frameType, []byte, error) {
 	for {
-		b, err := r.ReadByte()
+		b, err := f.r.ReadByte()
 		if err != nil {
 			return 0, nil, err
 		}
@@ -303,18 +310,20 @@ func readFrame(r *bufio.Reader) (frameType, []byte, error) {
 		if !known {
 			return 0, nil, protocolError("a frame of unknown type 0x%02x", b)
 		}
-		size, err := readLength(r, limit)
+		size, err := readLength(f.r, limit)
 		if err != nil {
 			return 0, nil, fmt.Errorf("%s frame: %w", t, err)
 		}
-		if t >= frameIgnorable {
-			if _, err := io.CopyN(io.Discard, r, int64(size)); err != nil {
-				return 0, nil, midFrame(err)
-			}
-			continue
+		if t < frameIgnorable {
+			body, err := readBody(f.r, size)
+			return t, body, err
 		}
-		body, err := readBody(r, size)
-		return t, body, err
+		if f.ignored += 1 + size; f.ignored > maxIgnored {
+			return 0, nil, protocolError("more than %d bytes of frames of unknown types", maxIgnored)
+		}
+		if _, err := io.CopyN(io.Discard, f.r, int64(size)); err != nil {
+			return 0, nil, midFrame(err)
+		}
 	}
 }
 

@@ -33,6 +33,7 @@ const (
 	maxObjectFrame    = object.IDSize + entry.MaxSize
 	maxStatementFrame = refs.MaxSignedStatement
 	maxIdentityFrame  = refs.MaxSignedIdentity
+	maxIgnored        = 1 << 20 // bytes of all frames of unknown types on one stream
 	maxProofFrame     = 2 * refs.MaxSignedStatement
 )
 

@@ -64,7 +64,7 @@ func send(ctx context.Context, c *conn, r object.Reader, codec *entry.Codec, que
 		defer close(s.out)
 		walked <- s.walk.run(ctx, query.wants, query.haves)
 	}()
-	err := s.write(cancel)
+	err := s.write(ctx, cancel)
 	if walkErr := <-walked; err == nil && walkErr != nil && !errors.Is(walkErr, errBudget) {
 		return fmt.Errorf("reading objects to send: %w", walkErr)
 	} else if err != nil {
@@ -88,7 +88,7 @@ func (s *sender) end(walkErr error) *endMessage {
 
 // write puts entries on the wire until there are no more. It drains the channel
 // even after a failure, which stops the walk.
-func (s *sender) write(stop func()) error {
+func (s *sender) write(ctx context.Context, stop func()) error {
 	var failed error
 	var buf []byte
 	for o := range s.out {
@@ -101,6 +101,7 @@ func (s *sender) write(stop func()) error {
 				failed = s.c.flush()
 			}
 			if failed != nil {
+				failed = streamError(ctx, "sending objects", failed)
 				stop()
 			}
 			s.count++
@@ -112,7 +113,7 @@ func (s *sender) write(stop func()) error {
 		}
 		s.space.release(o.entry.Size())
 	}
-	return streamError(context.Background(), "sending objects", failed)
+	return failed
 }
 
 // inner implements visitor.

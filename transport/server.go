@@ -157,7 +157,9 @@ func (r *serving) sync(ctx context.Context, body []byte) error {
 
 // sendOffer sends what the peer lacks of identities, statements and proofs, and
 // returns the statements that it sent.
-func (r *serving) sendOffer(ctx context.Context, ds Dataset, identities []*refs.SignedIdentity, m *syncMessage) ([]*refs.SignedStatement, error) {
+func (r *serving) sendOffer(
+	ctx context.Context, ds Dataset, identities []*refs.SignedIdentity, m *syncMessage,
+) ([]*refs.SignedStatement, error) {
 	statements, err := newer(ctx, ds, m.logs)
 	if err != nil {
 		return nil, fmt.Errorf("reading statements: %w", err)

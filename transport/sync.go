@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -68,6 +69,10 @@ type SyncResult struct {
 func Sync(ctx context.Context, stream io.ReadWriteCloser, req *SyncRequest, sink Sink, o *SyncOptions) (*SyncResult, error) {
 	if o == nil {
 		o = &SyncOptions{}
+	}
+	if sink == nil && !req.StatementsOnly {
+		stream.Close()
+		return &SyncResult{}, errors.New("transport: nowhere to put what comes")
 	}
 	c := newConn(stream)
 	stall, minProgress := guardTimes(o.Stall, o.MinProgress)
@@ -136,7 +141,7 @@ func (s *syncing) run(ctx context.Context) error {
 		return err
 	}
 	if s.sink == nil {
-		return nil
+		return nil // statements were all that was asked for
 	}
 	plan, err := s.sink.Offered(ctx, &s.result.Offer)
 	if err != nil {
