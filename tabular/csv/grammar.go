@@ -1,6 +1,10 @@
 package csv
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
 // span is one cell as it stands in a file.
 type span struct {
@@ -29,23 +33,57 @@ func (d *dialect) cell(buf []byte, pos int) span {
 		s.close = i
 		i++
 	}
-	for ; i < len(buf); i++ {
-		switch b := buf[i]; {
-		case b == d.delim || b == '\n':
-			s.end = i
-			return s
-		case b == '\r':
-			if d.lineEndAt(buf, i) != 0 {
-				s.end = i
-				return s
+	s.end, s.special = d.bareEnd(buf, i)
+	return s
+}
+
+const (
+	eachByte = 0x0101010101010101
+	lowBits  = 0x7f * eachByte
+	highBits = 0x80 * eachByte
+	// Line ends and quotes are below this, and not much else is.
+	lowBytes = '"' + 1
+)
+
+// bareEnd returns where what begins at i and has no quotes around it ends, and
+// whether it holds a quote or a carriage return. It looks at eight bytes at a
+// time for those that could matter: low ones and delimiters. The mask may have
+// bits too many, behind the first, but never too few.
+func (d *dialect) bareEnd(buf []byte, i int) (end int, special bool) {
+	delims := uint64(d.delim) * eachByte
+	for ; i+8 <= len(buf); i += 8 {
+		x := binary.LittleEndian.Uint64(buf[i:])
+		y := x ^ delims
+		for found := ((x-lowBytes*eachByte)&^x | (y-eachByte)&^y) & highBits; found != 0; found &= found - 1 {
+			at := i + bits.TrailingZeros64(found)>>3
+			ends, odd := d.matters(buf, at)
+			if ends {
+				return at, special
 			}
-			s.special = true
-		case b == d.quote && d.quote != 0:
-			s.special = true
+			special = special || odd
 		}
 	}
-	s.end = len(buf)
-	return s
+	for ; i < len(buf); i++ {
+		ends, odd := d.matters(buf, i)
+		if ends {
+			return i, special
+		}
+		special = special || odd
+	}
+	return len(buf), special
+}
+
+// matters reports whether the byte at a position ends a bare cell, or else
+// whether it is a quote or a carriage return.
+func (d *dialect) matters(buf []byte, at int) (ends, odd bool) {
+	switch b := buf[at]; {
+	case b == d.delim || b == '\n':
+		return true, false
+	case b == '\r':
+		return d.lineEndAt(buf, at) != 0, true
+	default:
+		return false, b == d.quote && d.quote != 0
+	}
 }
 
 // lineEndAt returns the length of the row end that stands at pos, or 0.

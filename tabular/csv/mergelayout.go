@@ -19,7 +19,7 @@ func MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (tab
 		if t == nil {
 			continue
 		}
-		l, err := DecodeLayout(t.Layout)
+		l, _, err := layoutOf(t)
 		if err != nil {
 			return tabular.Layout{}, nil, nil, err
 		}
@@ -204,6 +204,9 @@ func (m *layoutMerge) carry(x tabular.Exception, from *tabular.Table, col int, r
 	case CodeExtra:
 		x.Text = bytes.ReplaceAll(x.Text, []byte{l.Delimiter}, []byte{out.Delimiter})
 	case CodeOpposite:
+		if x.Col < 0 || col < 0 {
+			return x, false
+		}
 		quoted := !l.Rules[x.Col].asks(row[col])
 		return x, out.Rules[col].asks(row[col]) != quoted
 	}

@@ -9,7 +9,9 @@ import (
 
 // oddRow reads any row and returns where the next one begins; 0 if the row does
 // not end within the bytes. Whatever the printer would print otherwise becomes an
-// exception, and then it is printed and compared.
+// exception. A row with exceptions, or with quotes inside quotes, is then printed
+// and compared; in all others each cell stands as it is or in quotes, as its rule
+// or its text wants it, and that is how it is printed.
 func (r *run) oddRow(pos int) (int, error) {
 	width, have := len(r.rules), len(r.refs)
 	if cap(r.refs)-have < width {
@@ -19,7 +21,13 @@ func (r *run) oddRow(pos int) (int, error) {
 	clear(refs)
 	r.odd = r.odd[:0]
 	bytesHad := len(r.buf)
-	k, at, extra := 0, pos, 0
+	k, at, extra, doubled := 0, pos, 0, false
+	if r.plainTo > pos {
+		if n, start := r.splitCells(refs, pos, r.plainTo); n > 0 {
+			k, at = n, start
+			r.odd = r.takeRuled(r.odd, refs, n)
+		}
+	}
 	for {
 		s := r.d.cell(r.buf[:r.n], at)
 		if s.open {
@@ -31,6 +39,7 @@ func (r *run) oddRow(pos int) (int, error) {
 		}
 		if k < width {
 			refs[k] = r.takeCell(&s, at, k)
+			doubled = doubled || s.doubled
 		}
 		k++
 		at = s.end
@@ -54,6 +63,9 @@ func (r *run) oddRow(pos int) (int, error) {
 	r.exceptions = append(r.exceptions, r.odd...)
 	if at-pos > tabular.MaxRow {
 		return 0, notTable("a row of %d bytes, at most %d are allowed", at-pos, tabular.MaxRow)
+	}
+	if !doubled && len(r.exceptions) == first {
+		return at + end, nil
 	}
 	return at + end, r.prove(at+end, refs, r.exceptions[first:], end == 0)
 }

@@ -59,6 +59,7 @@ type run struct {
 	before     int // where the last row ended
 	nextQuote  int // the first quote behind what was read, or beyond all
 	nextCR     int // likewise
+	plainTo    int // up to here the row that is read has neither quotes nor line ends
 	final      bool
 
 	// Scratch for odd rows.
@@ -133,18 +134,13 @@ func (r *run) takeBefore(pos int) {
 	}
 }
 
-const (
-	lowBits  = 0x7f7f7f7f7f7f7f7f
-	eachByte = 0x0101010101010101
-)
-
 // simpleRow reads a row without quotes and stray line ends that has the right
 // number of cells, and returns where the next one begins, or 0 for any other row.
 // Its cells stand in the bytes as they are and need no quotes, so all that the
 // printer could print otherwise are cells whose rule has quotes.
 func (r *run) simpleRow(pos int) int {
 	nl := bytes.IndexByte(r.buf[pos:r.n], '\n')
-	if nl < 0 || nl > tabular.MaxCell {
+	if nl < 0 {
 		return 0
 	}
 	nl += pos
@@ -157,36 +153,48 @@ func (r *run) simpleRow(pos int) int {
 	end := nl
 	if r.d.end == CRLF {
 		end--
-		if r.nextCR != end {
-			return 0
-		}
-	} else if r.nextCR < nl {
+	}
+	if r.nextCR < end || r.d.end == CRLF && r.nextCR != end {
 		return 0
 	}
 	if r.nextQuote < nl {
+		r.plainTo = r.nextQuote
 		return 0
 	}
 	width, have := len(r.rules), len(r.refs)
 	if cap(r.refs)-have < width {
 		r.growRefs()
 	}
-	if !r.splitCells(r.refs[have:have+width], pos, end) {
+	refs := r.refs[have : have+width]
+	n, start := r.splitCells(refs, pos, end)
+	if n != width-1 {
 		return 0
 	}
+	refs[n] = tabular.Ref{Off: uint32(start), Len: uint32(end - start)}
 	r.refs = r.refs[:have+width]
 	r.takeBefore(pos)
-	for _, c := range r.ruled {
-		ref := r.refs[have+c]
-		if r.rules[c].asks(r.buf[ref.Off : ref.Off+ref.Len]) {
-			r.exceptions = append(r.exceptions, tabular.Exception{Row: r.row, Col: c, Code: CodeOpposite})
-		}
-	}
+	r.exceptions = r.takeRuled(r.exceptions, refs, width)
 	return nl + 1
 }
 
-// splitCells cuts the bytes from pos to end at each delimiter, and reports whether
-// that makes just as many cells as there is room for.
-func (r *run) splitCells(refs []tabular.Ref, pos, end int) bool {
+// takeRuled makes exceptions of those of a row's first n cells, all of them bare,
+// whose rule has quotes.
+func (r *run) takeRuled(exceptions []tabular.Exception, refs []tabular.Ref, n int) []tabular.Exception {
+	for _, c := range r.ruled {
+		if c >= n {
+			break
+		}
+		if r.rules[c].asks(r.buf[refs[c].Off : refs[c].Off+refs[c].Len]) {
+			exceptions = append(exceptions, tabular.Exception{Row: r.row, Col: c, Code: CodeOpposite})
+		}
+	}
+	return exceptions
+}
+
+// splitCells cuts the bytes from pos to end, in which there is neither a quote nor
+// a line end, at each delimiter. It returns how many cells end with one and where
+// the one behind them begins; n is -1 if there is no room for that one.
+func (r *run) splitCells(refs []tabular.Ref, pos, end int) (n, rest int) {
 	delims := uint64(r.d.delim) * eachByte
 	k, start := 0, uint32(pos)
 	for i := pos; i < end; i += 8 {
@@ -199,18 +207,14 @@ func (r *run) splitCells(refs []tabular.Ref, pos, end int) bool {
 			at := uint32(i) + uint32(bits.TrailingZeros64(found)>>3)
 			found &= found - 1
 			if k >= len(refs)-1 {
-				return false
+				return -1, 0
 			}
 			refs[k] = tabular.Ref{Off: start, Len: at - start}
 			k++
 			start = at + 1
 		}
 	}
-	if k != len(refs)-1 {
-		return false
-	}
-	refs[k] = tabular.Ref{Off: start, Len: uint32(end) - start}
-	return true
+	return k, int(start)
 }
 
 // growRefs makes room for one more row at least, and if rows go on as they did,

@@ -105,12 +105,7 @@ func (d *dialect) needs(text []byte, first, only bool) bool {
 	if d.quote != 0 && (text[0] == d.quote || !d.bare && bytes.IndexByte(text, d.quote) >= 0) {
 		return true
 	}
-	for _, b := range text {
-		if b == d.delim || b == '\n' || b == '\r' {
-			return true
-		}
-	}
-	return false
+	return bytes.IndexByte(text, d.delim) >= 0 || bytes.IndexByte(text, '\n') >= 0 || bytes.IndexByte(text, '\r') >= 0
 }
 
 // appendQuoted appends a text in quotes, those inside doubled. A dialect without
