@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// app builds the command line for one environment.
+type app struct {
+	env Env
+}
+
+// Main runs the command line args, of which the first is the program's name, and
+// returns the exit code. It prints errors itself.
+func Main(ctx context.Context, env Env, args []string) int {
+	a := &app{env: env}
+	err := a.run(ctx, args)
+	if err == nil {
+		return exitDone
+	}
+	if errors.Is(err, errFound) {
+		return exitFound
+	}
+	a.report(err, slices.Contains(args, "--json"))
+	return exitCode(err)
+}
+
+func (a *app) run(ctx context.Context, args []string) error {
+	lib := a.library()
+	return lib.RunContext(ctx, permute(lib, args))
+}
+
+// report prints an error: what was tried, what was found, and what to try next.
+func (a *app) report(err error, asJSON bool) {
+	text, next := err.Error(), hint(err)
+	if asJSON {
+		c := &command{env: a.env}
+		c.env.Stdout = a.env.Stderr
+		_ = c.printJSON(struct {
+			Error string `json:"error"`
+			Hint  string `json:"hint,omitempty"`
+			Code  int    `json:"code"`
+		}{text, next, exitCode(err)})
+		return
+	}
+	fmt.Fprintf(a.env.Stderr, "constl: %s\n", text)
+	if next != "" {
+		fmt.Fprintf(a.env.Stderr, "  try: %s\n", next)
+	}
+}
+
+// The groups in which help shows the commands, by task.
+const (
+	groupStart    = "1. Start a dataset, or get one"
+	groupRecord   = "2. Record what you have"
+	groupLook     = "3. Look at it"
+	groupHistory  = "4. Go through history"
+	groupTogether = "5. Work together"
+	groupCite     = "6. Cite and check"
+	groupSettings = "7. Settings and help"
+)
+
+const description = `A dataset is a folder of ordinary files. constl records it, understands its
+tables row by row and cell by cell, and exchanges it with anyone who has it.
+New here? Try: constl tour
+
+REV names a version: an id or its first 6 or more digits, a branch, a tag,
+REMOTE/BRANCH, HEAD, REV~2 (two commits before), REV@{2026-11-01} (that day).
+
+Exit codes: 0 done; 1 conflicts, differences under --exit-code, or another
+failure; 2 wrong usage; 3 damaged or untrusted data; 4 network.`
+
+func (a *app) library() *cli.App {
+	return &cli.App{
+		Name:                 "constl",
+		Usage:                "Git for scientific tables, without a server",
+		Description:          description,
+		UsageText:            "constl [-C DIR] COMMAND [OPTIONS] [ARGUMENTS]",
+		HideVersion:          true,
+		EnableBashCompletion: true,
+		Writer:               a.env.Stdout,
+		ErrWriter:            a.env.Stderr,
+		Reader:               a.env.Stdin,
+		ExitErrHandler:       func(*cli.Context, error) {},
+		OnUsageError:         onUsageError,
+		Action:               a.noCommand,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "directory", Aliases: []string{"C"}, Usage: "work in `DIR` instead of here"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show neither progress nor remarks"},
+			&cli.BoolFlag{Name: "no-color", Usage: "use no colours (NO_COLOR does the same)"},
+		},
+		Commands: a.commands(),
+	}
+}
+
+func (a *app) commands() []*cli.Command {
+	list := []*cli.Command{
+		a.initCommand(), a.cloneCommand(),
+		a.statusCommand(), a.commitCommand(), a.restoreCommand(),
+		a.diffCommand(), a.logCommand(), a.showCommand(), a.catCommand(),
+		a.checkoutCommand(), a.switchCommand(), a.branchCommand(), a.tagCommand(),
+		a.serveCommand(), a.fetchCommand(), a.pullCommand(), a.pushCommand(),
+		a.mergeCommand(), a.conflictsCommand(), a.resolveCommand(),
+		a.citeCommand(), a.verifyCommand(), a.fsckCommand(),
+		a.configCommand(), a.completionCommand(), a.versionCommand(),
+	}
+	for _, c := range list {
+		c.OnUsageError = onUsageError
+		c.Flags = append(c.Flags, &cli.BoolFlag{Name: "json", Usage: "answer in JSON, for scripts"})
+	}
+	return list
+}
+
+func (a *app) noCommand(c *cli.Context) error {
+	if !c.Args().Present() {
+		return cli.ShowAppHelp(c)
+	}
+	name := c.Args().First()
+	next := "constl help"
+	for _, known := range c.App.Commands {
+		if close := strings.HasPrefix(known.Name, name) || strings.HasPrefix(name, known.Name); close {
+			next = "constl " + known.Name
+		}
+	}
+	return usage(next, "there is no command %q", name)
+}
+
+func onUsageError(c *cli.Context, err error, _ bool) error {
+	next := "constl help"
+	if c.Command != nil && c.Command.Name != "" && c.Command.Name != c.App.Name {
+		next += " " + c.Command.Name
+	}
+	return usage(next, "%s", err)
+}
+
+// arguments checks how many arguments there are, and returns them.
+func (c *command) arguments(least, most int) ([]string, error) {
+	args := c.Args().Slice()
+	if len(args) < least || most >= 0 && len(args) > most {
+		return nil, usage("constl help "+c.Command.Name, "constl %s takes %s, found %d argument(s)", c.Command.Name, c.Command.ArgsUsage, len(args))
+	}
+	return args, nil
+}

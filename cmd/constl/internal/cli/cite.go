@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/constl/constl/internal/cite"
+	"github.com/constl/constl/internal/repo"
+	"github.com/constl/constl/object"
+	"github.com/urfave/cli/v2"
+)
+
+func (a *app) citeCommand() *cli.Command {
+	return &cli.Command{
+		Name: "cite", Category: groupCite, ArgsUsage: "[REV]",
+		Usage: "print how to cite this exact version",
+		Description: "Title, authors and licence are those of datapackage.json. Anyone who has a clone can check the\n" +
+			"citation with constl verify. JSON: --format json, or --json",
+		Flags:  []cli.Flag{&cli.StringFlag{Name: "format", Value: "text", Usage: "`FORM`: text, bibtex or json"}},
+		Action: a.action(runCite),
+	}
+}
+
+func runCite(c *command) error {
+	args, err := c.arguments(0, 1)
+	if err != nil {
+		return err
+	}
+	format := c.String("format")
+	if c.asJSON() {
+		format = "json"
+	}
+	if format != "text" && format != "bibtex" && format != "json" {
+		return usage("constl cite --format bibtex", "there is no format %q; there are text, bibtex and json", format)
+	}
+	return c.open(func(r *repo.Repo) error {
+		rev := ""
+		if len(args) == 1 {
+			rev = args[0]
+		}
+		rec, err := r.Citation(c.ctx(), rev)
+		if err != nil {
+			return err
+		}
+		switch format {
+		case "bibtex":
+			c.print("%s", cite.BibTeX(*rec))
+		case "json":
+			c.print("%s", cite.JSON(*rec))
+		default:
+			c.print("%s", cite.Text(*rec))
+		}
+		return nil
+	})
+}
+
+func (a *app) verifyCommand() *cli.Command {
+	return &cli.Command{
+		Name: "verify", Category: groupCite, ArgsUsage: "[CITATION, FILE or REV]",
+		Usage: "prove that what lies here is what was cited",
+		Description: "CITATION is what constl cite prints, or its constl:DATASET@COMMIT alone; FILE is a file with one in it.\n" +
+			"Every object is hashed, every signature checked, every file's bytes compared with what was recorded.\n" +
+			"JSON: {\"ok\", \"dataset\", \"commit\", \"objects\", \"commits\", \"problems\":[…], \"changed\":[…]}",
+		Action: a.action(runVerify),
+	}
+}
+
+func runVerify(c *command) error {
+	args, err := c.arguments(0, 1)
+	if err != nil {
+		return err
+	}
+	return c.open(func(r *repo.Repo) error {
+		text := ""
+		if len(args) == 1 {
+			text = args[0]
+		}
+		dataset, commit, err := c.cited(r, text)
+		if err != nil {
+			return err
+		}
+		res, err := r.Verify(c.ctx(), dataset, commit)
+		if err != nil {
+			return err
+		}
+		if err := c.printVerified(r, res); err != nil {
+			return err
+		}
+		if n := len(res.Problems); n > 0 {
+			return fmt.Errorf("%w: %s", object.ErrCorrupt, plural(int64(n), "problem"))
+		}
+		return nil
+	})
+}
+
+// cited finds out which version is meant: by a citation, by a file with one, or
+// by a revision.
+func (c *command) cited(r *repo.Repo, text string) (dataset, commit object.ID, err error) {
+	dataset, commit, err = cite.Find(text)
+	if err == nil || errors.Is(err, cite.ErrSeveral) {
+		return dataset, commit, err
+	}
+	data, readErr := os.ReadFile(c.env.path(text))
+	switch {
+	case text != "" && readErr == nil:
+		dataset, commit, err = cite.Find(string(data))
+		if err != nil {
+			return dataset, commit, usage("constl verify CITATION", "%s: %s", text, err)
+		}
+		return dataset, commit, nil
+	case text != "" && !errors.Is(readErr, fs.ErrNotExist) && len(text) < 200:
+		// A folder, say; it may still be a revision's name.
+	}
+	commit, err = r.Resolve(c.ctx(), text)
+	return object.ID{}, commit, err
+}
+
+func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult) error {
+	ok := len(res.Problems) == 0
+	if c.asJSON() {
+		return c.printJSON(struct {
+			OK       bool              `json:"ok"`
+			Dataset  object.ID         `json:"dataset"`
+			Commit   object.ID         `json:"commit"`
+			Objects  int64             `json:"objects"`
+			Commits  int64             `json:"commits"`
+			Problems []repo.Problem    `json:"problems"`
+			Changed  []repo.FileChange `json:"changed"`
+		}{ok, res.Dataset, res.Commit, res.Objects, res.Commits, notNil(res.Problems), notNil(res.Changed)})
+	}
+	for _, p := range res.Problems {
+		c.print("  %s\n", c.style(red, p.Text))
+	}
+	if !ok {
+		return nil
+	}
+	cm, err := object.ReadCommit(c.ctx(), r.Objects(), res.Commit)
+	if err != nil {
+		return err
+	}
+	c.print("%s: %s\n", c.style(green, "Verified"), cite.Exact(res.Dataset, res.Commit))
+	c.print("  by %s on %s\n", cm.Author, cm.Time.Time().Format(time.DateOnly))
+	c.print("  %s and %s, all present and right\n", plural(res.Objects, "object"), plural(res.Commits, "signature"))
+	for _, ch := range res.Changed {
+		c.note("  note: in the folder, %s is %s since\n", ch.Path, ch.Status)
+	}
+	return nil
+}
+
+func (a *app) fsckCommand() *cli.Command {
+	return &cli.Command{
+		Name: "fsck", Category: groupCite, ArgsUsage: "no arguments",
+		Usage:       "check everything that is stored: hashes, signatures, links",
+		Description: "JSON: {\"objects\", \"commits\", \"problems\":[{\"object\",\"problem\"}]}",
+		Action:      a.action(runFsck),
+	}
+}
+
+func runFsck(c *command) error {
+	if _, err := c.arguments(0, 0); err != nil {
+		return err
+	}
+	return c.open(func(r *repo.Repo) error {
+		res, err := r.Fsck(c.ctx())
+		if err != nil {
+			return err
+		}
+		res.Problems = notNil(res.Problems)
+		if c.asJSON() {
+			if err := c.printJSON(res); err != nil {
+				return err
+			}
+		} else {
+			for _, p := range res.Problems {
+				c.print("  %s\n", c.style(red, p.Text))
+			}
+			c.print("%s and %s checked, %s\n", plural(res.Objects, "object"), plural(res.Commits, "signature"), plural(int64(len(res.Problems)), "problem"))
+		}
+		if n := len(res.Problems); n > 0 {
+			return fmt.Errorf("%w: %s", object.ErrCorrupt, plural(int64(n), "problem"))
+		}
+		return nil
+	})
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/term"
+)
+
+// Env is what a command sees of the system around it. Tests and the tour give
+// their own.
+type Env struct {
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	// Dir is the working directory; "" is the process's own.
+	Dir string
+	// Home is the folder of the person's key and settings.
+	Home string
+	// Colour says whether standard output takes colours.
+	Colour bool
+	// Live says whether standard error is a terminal, on which a line can be
+	// rewritten to show progress.
+	Live bool
+	// Width is the width of the terminal in columns, or 0 if there is none.
+	Width int
+}
+
+// System returns the environment of this process.
+func System() Env {
+	env := Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Home: home()}
+	env.Live = term.IsTerminal(int(os.Stderr.Fd()))
+	if out := int(os.Stdout.Fd()); term.IsTerminal(out) {
+		env.Colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		if width, _, err := term.GetSize(out); err == nil {
+			env.Width = width
+		}
+	}
+	return env
+}
+
+// home returns $CONSTL_HOME or, without it, a folder of our own among the
+// user's settings.
+func home() string {
+	if dir := os.Getenv("CONSTL_HOME"); dir != "" {
+		return dir
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return filepath.Join(".", ".constl-home")
+	}
+	return filepath.Join(dir, "constl")
+}
+
+// path makes a path that a person wrote absolute within the environment's folder.
+func (env Env) path(p string) string {
+	if env.Dir == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(env.Dir, p)
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"github.com/constl/constl/internal/cite"
+	"github.com/constl/constl/internal/datapackage"
+	"github.com/constl/constl/internal/repo"
+	"github.com/constl/constl/internal/settings"
+	"github.com/constl/constl/internal/worktree"
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/refs"
+	"github.com/constl/constl/transport"
+	"github.com/constl/constl/transport/quic"
+)
+
+// The exit codes, which scripts rely on (see constl help exit-codes).
+const (
+	exitDone      = 0
+	exitFound     = 1 // conflicts, failed validation, differences under --exit-code, or any other failure
+	exitUsage     = 2 // the command line, or a name in it, makes no sense here
+	exitUntrusted = 3 // damaged or untrusted data
+	exitNetwork   = 4
+)
+
+// errFound ends a command with exit code 1 without a message: what it found is
+// its answer.
+var errFound = errors.New("found")
+
+// usageError says that the command line makes no sense. hint is the next command
+// to try, if there is one.
+type usageError struct {
+	text string
+	hint string
+}
+
+func (e *usageError) Error() string { return e.text }
+
+func usage(hint, format string, args ...any) error {
+	return &usageError{text: fmt.Sprintf(format, args...), hint: hint}
+}
+
+// exitCode returns the exit code for an error.
+func exitCode(err error) int {
+	var wrong *usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &wrong), anyOf(err, repo.ErrNotDataset, repo.ErrUnknownRevision, repo.ErrAmbiguous, repo.ErrNoRemote,
+		repo.ErrNotFile, repo.ErrUnborn, repo.ErrExists, repo.ErrNotMerging, refs.ErrInvalidName, refs.ErrInvalidURL, refs.ErrInvalidPeer, object.ErrName, settings.ErrUnknown, settings.ErrInvalid, cite.ErrSeveral):
+		return exitUsage
+	case anyOf(err, object.ErrCorrupt, object.ErrNotFound, object.ErrSignature, refs.ErrUntrusted, refs.ErrNewerFormat,
+		repo.ErrMismatch, quic.ErrWrongPeer, transport.ErrForged, transport.ErrRefused, transport.ErrProtocol):
+		return exitUntrusted
+	case anyOf(err, networkErrors...):
+		return exitNetwork
+	}
+	return exitFound
+}
+
+// networkErrors are all ways in which a peer can be out of reach.
+var networkErrors = []error{
+	quic.ErrUnreachable, quic.ErrRefused, quic.ErrClosed, quic.ErrProtocol,
+	transport.ErrDisconnected, transport.ErrStalled, transport.ErrBusy, transport.ErrNotFound, transport.ErrInternal,
+}
+
+// hint returns what to try next after an error, or "".
+func hint(err error) string {
+	var wrong *usageError
+	if errors.As(err, &wrong) {
+		return wrong.hint
+	}
+	for _, h := range hints {
+		if errors.Is(err, h.err) {
+			return h.text
+		}
+	}
+	return ""
+}
+
+const (
+	mendPackage = "mend datapackage.json there; nothing was recorded and nothing is lost"
+	reachPeer   = "check the address and that constl serve runs there; what has arrived is kept, so try again"
+)
+
+// hints are looked through in order.
+var hints = []struct {
+	err  error
+	text string
+}{
+	{repo.ErrNotDataset, "go to a dataset's folder, name it with -C DIR, or make one: constl init DIR --name NAME"},
+	{repo.ErrUnknownRevision, "see the commits with: constl log, the branches with: constl branch, the tags with: constl tag"},
+	{repo.ErrAmbiguous, "write more digits of the id"},
+	{repo.ErrMerging, "resolve its conflicts and commit, or give it up: constl merge --abort"},
+	{repo.ErrUnresolved, "fill in the column 'resolution' of the .conflicts.csv file, or: constl resolve PATH --ours (or --theirs), then commit"},
+	{repo.ErrDirty, "commit the changes (constl commit -m MESSAGE) or drop them (constl restore PATH)"},
+	{repo.ErrUnborn, "record the folder first: constl commit -m MESSAGE"},
+	{repo.ErrChanging, "close the program that writes the file, then try again"},
+	{repo.ErrLocked, "wait until it is done, then try again"},
+	{repo.ErrNoRemote, "see the remotes with: constl config, or give an address: constl://DATASET?peer=PEER@HOST:PORT"},
+	{repo.ErrDiverged, "take their changes first: constl pull"},
+	{datapackage.ErrSyntax, mendPackage},
+	{datapackage.ErrShape, mendPackage},
+	{object.ErrCorrupt, "see what is damaged with: constl fsck; a clone of any peer has every object whole"},
+	{object.ErrNotFound, "see what is missing with: constl fsck; fetch it again with: constl fetch"},
+	{quic.ErrWrongPeer, "ask whoever gave you the address for the right one; nothing was taken from this peer"},
+	{transport.ErrNotAllowed, "ask a maintainer of the dataset; they can take your commits with: constl pull URL"},
+	{transport.ErrStale, "take their changes first: constl pull"},
+	{transport.ErrNotFound, "check the address: the peer is there, but does not serve this dataset"},
+	{quic.ErrUnreachable, reachPeer},
+	{transport.ErrDisconnected, reachPeer},
+	{transport.ErrStalled, reachPeer},
+	{syscall.ENOSPC, "free some space, then try again; nothing was half-written"},
+	{fs.ErrPermission, "make it readable for you, or name it in " + worktree.IgnoreFile},
+}
+
+func anyOf(err error, targets ...error) bool {
+	for _, t := range targets {
+		if errors.Is(err, t) {
+			return true
+		}
+	}
+	return false
+}

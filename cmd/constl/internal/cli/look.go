@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/constl/constl/internal/repo"
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/refs"
+	"github.com/urfave/cli/v2"
+)
+
+func (a *app) logCommand() *cli.Command {
+	return &cli.Command{
+		Name: "log", Category: groupLook, ArgsUsage: "[REV]",
+		Usage:       "list the commits that led to a version, newest first",
+		Description: "JSON: [{\"commit\", \"parents\", \"author\", \"key\", \"time\", \"message\"}], newest first",
+		Flags: []cli.Flag{
+			&cli.Int64Flag{Name: "max-count", Aliases: []string{"n"}, Usage: "show at most `N` commits"},
+			&cli.BoolFlag{Name: "oneline", Usage: "one line for each commit"},
+		},
+		Action: a.action(runLog),
+	}
+}
+
+type commitEntry struct {
+	Commit  object.ID   `json:"commit"`
+	Tree    object.ID   `json:"tree"`
+	Parents []object.ID `json:"parents"`
+	Author  string      `json:"author"`
+	Key     string      `json:"key"`
+	Time    string      `json:"time"`
+	Message string      `json:"message"`
+}
+
+func entryOf(id object.ID, cm *object.Commit) commitEntry {
+	return commitEntry{
+		Commit: id, Tree: cm.Tree, Parents: notNil(cm.Parents), Author: cm.Author, Key: refs.PeerID(cm.Key).String(),
+		Time: cm.Time.Time().Format(time.RFC3339), Message: cm.Message,
+	}
+}
+
+func runLog(c *command) error {
+	args, err := c.arguments(0, 1)
+	if err != nil {
+		return err
+	}
+	return c.open(func(r *repo.Repo) error {
+		rev := ""
+		if len(args) == 1 {
+			rev = args[0]
+		}
+		from, err := r.Resolve(c.ctx(), rev)
+		if err != nil {
+			return err
+		}
+		names, err := c.namesAt(r)
+		if err != nil {
+			return err
+		}
+		list := []commitEntry{}
+		n := int64(0)
+		for entry, err := range r.Log(c.ctx(), from) {
+			if err != nil {
+				return err
+			}
+			if most := c.Int64("max-count"); most > 0 && n == most {
+				break
+			}
+			n++
+			if c.asJSON() {
+				list = append(list, entryOf(entry.ID, entry.Commit))
+				continue
+			}
+			c.printEntry(entry, names[entry.ID])
+		}
+		if c.asJSON() {
+			return c.printJSON(list)
+		}
+		return nil
+	})
+}
+
+// namesAt returns the branches and tags by the commits that they point to.
+func (c *command) namesAt(r *repo.Repo) (map[object.ID][]string, error) {
+	list, err := r.List(c.ctx(), "")
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[object.ID][]string)
+	for _, ref := range list {
+		at, err := r.Resolve(c.ctx(), string(ref.Name))
+		if err != nil {
+			return nil, err
+		}
+		names[at] = append(names[at], ref.Name.Short())
+	}
+	return names, nil
+}
+
+func (c *command) printEntry(e repo.Logged, names []string) {
+	label := ""
+	if len(names) > 0 {
+		label = " (" + c.style(green, strings.Join(names, ", ")) + ")"
+	}
+	first, rest, _ := strings.Cut(e.Message, "\n")
+	if c.Bool("oneline") {
+		c.print("%s%s %s\n", c.style(yellow, e.ID.Short()), label, first)
+		return
+	}
+	c.print("%s%s\n", c.style(yellow, "commit "+e.ID.String()), label)
+	if len(e.Parents) > 1 {
+		var parents []string
+		for _, p := range e.Parents {
+			parents = append(parents, p.Short())
+		}
+		c.print("Merge:  %s\n", strings.Join(parents, " "))
+	}
+	c.print("Author: %s\nDate:   %s\n\n    %s\n", e.Author, e.Time.Time().Format("Mon 2 Jan 2006 15:04:05 -0700"), first)
+	for _, line := range strings.Split(strings.TrimLeft(rest, "\n"), "\n") {
+		if line != "" {
+			c.print("    %s\n", line)
+		}
+	}
+	c.print("\n")
+}
+
+func (a *app) showCommand() *cli.Command {
+	return &cli.Command{
+		Name: "show", Category: groupLook, ArgsUsage: "[REV]",
+		Usage: "show one commit and what it changed",
+		Description: "Of a merge, what it changed in its first parent.\n" +
+			"JSON: the commit as in log, and \"diff\" as in diff",
+		Flags:  rowFlags(),
+		Action: a.action(runShow),
+	}
+}
+
+func runShow(c *command) error {
+	args, err := c.arguments(0, 1)
+	if err != nil {
+		return err
+	}
+	return c.open(func(r *repo.Repo) error {
+		rev := ""
+		if len(args) == 1 {
+			rev = args[0]
+		}
+		id, err := r.Resolve(c.ctx(), rev)
+		if err != nil {
+			return err
+		}
+		cm, err := object.ReadCommit(c.ctx(), r.Objects(), id)
+		if err != nil {
+			return err
+		}
+		d, err := r.CommitDiff(c.ctx(), cm)
+		if err != nil {
+			return err
+		}
+		if c.asJSON() {
+			dj, err := c.diffJSON(d)
+			if err != nil {
+				return err
+			}
+			return c.printJSON(struct {
+				commitEntry
+				Diff *diffJSON `json:"diff"`
+			}{entryOf(id, cm), dj})
+		}
+		c.printEntry(repo.Logged{ID: id, Commit: cm}, nil)
+		return c.printDiff(d)
+	})
+}
+
+func (a *app) catCommand() *cli.Command {
+	return &cli.Command{
+		Name: "cat", Category: groupLook, ArgsUsage: "REV:PATH",
+		Usage: "print a file exactly as it was committed, or some rows and columns of a table",
+		Description: "constl cat HEAD~2:counts.csv > old.csv\n" +
+			"constl cat v1:counts.csv --rows 100..120 --columns id,species",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "rows", Usage: "only the rows `A..B`, counted from 1; either may be left out"},
+			&cli.StringFlag{Name: "columns", Usage: "only these columns, as `a,b`, in this order"},
+		},
+		Action: a.action(runCat),
+	}
+}
+
+func runCat(c *command) error {
+	args, err := c.arguments(1, 1)
+	if err != nil {
+		return err
+	}
+	if c.asJSON() {
+		return usage("constl help cat", "cat prints the file itself, so it has no --json")
+	}
+	var o repo.CatOptions
+	if text := c.String("rows"); text != "" {
+		if o.From, o.To, err = parseRange(text); err != nil {
+			return err
+		}
+	}
+	if text := c.String("columns"); text != "" {
+		o.Columns = strings.Split(text, ",")
+	}
+	return c.open(func(r *repo.Repo) error { return r.Cat(c.ctx(), c.env.Stdout, args[0], o) })
+}
+
+func parseRange(text string) (from, to int64, err error) {
+	a, b, ok := strings.Cut(text, "..")
+	bad := usage("constl cat HEAD:counts.csv --rows 100..120", "expected rows as A..B, counted from 1, found %q", text)
+	if !ok {
+		return 0, 0, bad
+	}
+	for _, part := range []struct {
+		text string
+		to   *int64
+	}{{a, &from}, {b, &to}} {
+		if part.text == "" {
+			continue
+		}
+		if n, err := fmt.Sscanf(part.text, "%d", part.to); n != 1 || err != nil || *part.to < 1 || fmt.Sprint(*part.to) != part.text {
+			return 0, 0, bad
+		}
+	}
+	if b != "" && to < from {
+		return 0, 0, bad
+	}
+	return from, to, nil
+}

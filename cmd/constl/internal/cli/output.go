@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/constl/constl/internal/progress"
+	"github.com/constl/constl/internal/repo"
+	"github.com/urfave/cli/v2"
+)
+
+// command is one invocation: what was asked for, and where answers go.
+type command struct {
+	*cli.Context
+	env Env
+}
+
+// action adapts a command's function to the library.
+func (a *app) action(run func(*command) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		env := a.env
+		if dir := c.String("directory"); dir != "" {
+			env.Dir = env.path(dir)
+		}
+		if c.Bool("no-color") {
+			env.Colour = false
+		}
+		return run(&command{Context: c, env: env})
+	}
+}
+
+// asJSON reports whether a script is to read the answer.
+func (c *command) asJSON() bool { return c.Bool("json") }
+
+// printJSON writes a value as one indented JSON document.
+func (c *command) printJSON(v any) error {
+	e := json.NewEncoder(c.env.Stdout)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// print writes to standard output.
+func (c *command) print(format string, args ...any) {
+	fmt.Fprintf(c.env.Stdout, format, args...)
+}
+
+// note writes what a person should know, but no script reads, to standard error.
+func (c *command) note(format string, args ...any) {
+	if !c.Bool("quiet") {
+		fmt.Fprintf(c.env.Stderr, format, args...)
+	}
+}
+
+// progress returns what a room tells of its progress, shown on standard error.
+// The caller calls done.
+func (c *command) progress() (report repo.Progress, done func()) {
+	p := &progressTasks{meter: progress.New(c.env.Stderr, c.env.Live, c.Bool("quiet")), tasks: make(map[string]*shown)}
+	return p.report, p.done
+}
+
+// progressTasks shows what rooms report, one task for each thing they do.
+type progressTasks struct {
+	meter *progress.Meter
+	mu    sync.Mutex
+	tasks map[string]*shown
+}
+
+type shown struct {
+	task *progress.Task
+	at   int64
+}
+
+func (p *progressTasks) report(what string, done, total int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.tasks[what]
+	if t == nil {
+		unit := progress.Unit("objects")
+		switch what {
+		case "reading files", "writing files", "receiving objects":
+			unit = progress.Bytes
+		case "comparing files":
+			unit = "files"
+		}
+		t = &shown{task: p.meter.Start(what, total, unit)}
+		p.tasks[what] = t
+	}
+	if done > t.at {
+		t.task.Add(done - t.at)
+		t.at = done
+	}
+}
+
+func (p *progressTasks) done() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.tasks {
+		t.task.Done()
+	}
+}
+
+// open opens the dataset of the environment's folder, runs use, and closes it.
+func (c *command) open(use func(*repo.Repo) error) error {
+	report, done := c.progress()
+	defer done()
+	r, err := repo.Open(c.Context.Context, c.env.path("."), c.options(report))
+	if err != nil {
+		return err
+	}
+	return errors.Join(use(r), r.Close())
+}
+
+func (c *command) options(report repo.Progress) *repo.Options {
+	return &repo.Options{Home: c.env.Home, Progress: report}
+}
+
+// ctx is the context of the invocation.
+func (c *command) ctx() context.Context { return c.Context.Context }
+
+// style wraps text in a colour if the output takes colours.
+func (c *command) style(code, text string) string {
+	if !c.env.Colour || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// The colours of the field: what goes, what comes, what is changed, what leads.
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	bold   = "1"
+	faint  = "2"
+)
+
+// plural counts things in words: 1 row, 2 rows.
+func plural(n int64, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%s %ss", thousands(n), one)
+}
+
+// thousands writes a count with its thousands apart, so that people can read it.
+func thousands(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,327 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/constl/constl/internal/repo"
+	"github.com/constl/constl/merge"
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/refs"
+	"github.com/urfave/cli/v2"
+)
+
+func (a *app) fetchCommand() *cli.Command {
+	return &cli.Command{
+		Name: "fetch", Category: groupTogether, ArgsUsage: "[REMOTE or URL]",
+		Usage: "get what is new at a peer, and leave the folder as it is",
+		Description: "See it afterwards with: constl log origin/main, constl diff HEAD origin/main\n" +
+			"JSON: {\"remote\", \"refs\":{NAME: id}, \"objects\", \"bytes\"}",
+		Action: a.action(runFetch),
+	}
+}
+
+func runFetch(c *command) error {
+	remote, err := c.remote()
+	if err != nil {
+		return err
+	}
+	return c.open(func(r *repo.Repo) error {
+		res, err := r.Fetch(c.ctx(), remote)
+		if err != nil {
+			return err
+		}
+		if c.asJSON() {
+			return c.printJSON(struct {
+				Remote  string                  `json:"remote"`
+				Refs    map[refs.Name]object.ID `json:"refs"`
+				Objects int64                   `json:"objects"`
+				Bytes   int64                   `json:"bytes"`
+			}{res.Remote, res.Refs, res.Objects, res.Bytes})
+		}
+		c.print("Fetched from %s: %s, %s\n", res.Remote, plural(res.Objects, "object"), bytesText(res.Bytes))
+		for _, name := range slices.Sorted(maps.Keys(res.Refs)) {
+			c.print("  %s/%s  %s\n", res.Remote, name.Short(), res.Refs[name].Short())
+		}
+		c.reportFetch(res)
+		return nil
+	})
+}
+
+func (c *command) remote() (string, error) {
+	args, err := c.arguments(0, 1)
+	if err != nil || len(args) == 0 {
+		return "", err
+	}
+	return args[0], nil
+}
+
+// reportFetch says what a person should know of where a remote stands.
+func (c *command) reportFetch(res *repo.FetchResult) {
+	for _, name := range res.Aside {
+		c.note("  %s has commits on %s that no maintainer has signed; to take them: constl merge %s/%s\n",
+			res.Remote, name.Short(), res.Remote, name.Short())
+	}
+	for _, peer := range res.Split {
+		c.note("  warning: the device %s has signed two different histories; its refs are not used. See constl fsck\n", peer.Short())
+	}
+}
+
+func (a *app) pullCommand() *cli.Command {
+	return &cli.Command{
+		Name: "pull", Category: groupTogether, ArgsUsage: "[REMOTE or URL]",
+		Usage: "get what is new at a peer and merge it, row by row",
+		Description: "Takes what the maintainers have signed; of a peer named by its URL also that peer's own commits.\n" +
+			"JSON: {\"before\",\"after\",\"objects\",\"bytes\",\"merged\":bool,\"conflicts\":n,\"conflict_list\":[…]}",
+		Action: a.action(runPull),
+	}
+}
+
+func runPull(c *command) error {
+	remote, err := c.remote()
+	if err != nil {
+		return err
+	}
+	return c.open(func(r *repo.Repo) error {
+		res, err := r.Pull(c.ctx(), remote)
+		if err != nil {
+			return err
+		}
+		if c.asJSON() {
+			err := c.printJSON(struct {
+				Before  object.ID        `json:"before"`
+				After   object.ID        `json:"after"`
+				Objects int64            `json:"objects"`
+				Bytes   int64            `json:"bytes"`
+				Merged  bool             `json:"merged"`
+				N       int              `json:"conflicts"`
+				List    []merge.Conflict `json:"conflict_list"`
+			}{res.Before, res.After, res.Objects, res.Bytes, res.Merged, len(res.Conflicts), notNil(res.Conflicts)})
+			return found(err, len(res.Conflicts) > 0)
+		}
+		c.print("Fetched from %s: %s, %s\n", res.Remote, plural(res.Objects, "object"), bytesText(res.Bytes))
+		c.reportFetch(res.FetchResult)
+		return c.printMerge(res.MergeResult)
+	})
+}
+
+// found returns err, or errFound if something was found.
+func found(err error, is bool) error {
+	if err == nil && is {
+		return errFound
+	}
+	return err
+}
+
+func (c *command) printMerge(m *repo.MergeResult) error {
+	switch {
+	case len(m.Conflicts) > 0:
+		c.print("%s:\n", c.style(red, plural(int64(len(m.Conflicts)), "conflict")))
+		c.printConflicts(m.Conflicts)
+		c.note("The folder has everything else merged, and our values in these cells.\n" +
+			"Decide in the .conflicts.csv file beside each table (column resolution: ours, theirs, base or a value),\n" +
+			"or with: constl resolve PATH --ours (or --theirs); then: constl commit. To give up: constl merge --abort\n")
+		return errFound
+	case m.Before == m.After:
+		c.print("Nothing new\n")
+	case m.Merged:
+		c.print("Merged into %s\n", m.After.Short())
+	default:
+		c.print("Moved forward to %s\n", m.After.Short())
+	}
+	return nil
+}
+
+func (c *command) printConflicts(list []merge.Conflict) {
+	for i, conflict := range list {
+		if i == shownRows {
+			c.print("  … and %s; see them with: constl conflicts\n", plural(int64(len(list)-i), "more conflict"))
+			return
+		}
+		c.print("  %s\n", conflict)
+	}
+}
+
+func (a *app) pushCommand() *cli.Command {
+	return &cli.Command{
+		Name: "push", Category: groupTogether, ArgsUsage: "[REMOTE or URL]",
+		Usage: "give a peer your commits, if you are a maintainer",
+		Description: "The peer's folder is not touched; its owner sees your commits with constl merge or pull.\n" +
+			"JSON: {\"remote\", \"objects\", \"bytes\", \"new\":bool}",
+		Action: a.action(runPush),
+	}
+}
+
+func runPush(c *command) error {
+	remote, err := c.remote()
+	if err != nil {
+		return err
+	}
+	return c.open(func(r *repo.Repo) error {
+		res, err := r.Push(c.ctx(), remote)
+		if err != nil {
+			return err
+		}
+		if c.asJSON() {
+			return c.printJSON(struct {
+				Remote  string `json:"remote"`
+				Objects int64  `json:"objects"`
+				Bytes   int64  `json:"bytes"`
+				New     bool   `json:"new"`
+			}{res.Remote, res.Objects, res.Bytes, res.New})
+		}
+		if !res.New {
+			c.print("%s has everything already\n", res.Remote)
+			return nil
+		}
+		c.print("Pushed to %s: %s, %s\n", res.Remote, plural(res.Objects, "object"), bytesText(res.Bytes))
+		return nil
+	})
+}
+
+func (a *app) mergeCommand() *cli.Command {
+	return &cli.Command{
+		Name: "merge", Category: groupTogether, ArgsUsage: "REV, or --abort",
+		Usage:       "bring the changes of another version in, row by row and cell by cell",
+		Description: "JSON: {\"before\",\"after\",\"merged\":bool,\"conflicts\":n,\"conflict_list\":[…]}",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "abort", Usage: "give a merge with conflicts up and restore the folder"},
+			&cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "the merge commit's message, in `WORDS`"},
+		},
+		Action: a.action(runMerge),
+	}
+}
+
+func runMerge(c *command) error {
+	if c.Bool("abort") {
+		return c.open(func(r *repo.Repo) error {
+			if err := r.AbortMerge(c.ctx()); err != nil {
+				return err
+			}
+			if c.asJSON() {
+				return c.printJSON(map[string]bool{"aborted": true})
+			}
+			c.print("Gave the merge up; the folder is as it was before\n")
+			return nil
+		})
+	}
+	args, err := c.arguments(1, 1)
+	if err != nil {
+		return err
+	}
+	return c.open(func(r *repo.Repo) error {
+		m, err := r.Merge(c.ctx(), args[0], c.String("message"))
+		if err != nil {
+			return err
+		}
+		if c.asJSON() {
+			err := c.printJSON(struct {
+				Before object.ID        `json:"before"`
+				After  object.ID        `json:"after"`
+				Merged bool             `json:"merged"`
+				N      int              `json:"conflicts"`
+				List   []merge.Conflict `json:"conflict_list"`
+			}{m.Before, m.After, m.Merged, len(m.Conflicts), notNil(m.Conflicts)})
+			return found(err, len(m.Conflicts) > 0)
+		}
+		return c.printMerge(m)
+	})
+}
+
+func (a *app) conflictsCommand() *cli.Command {
+	return &cli.Command{
+		Name: "conflicts", Category: groupTogether, ArgsUsage: "no arguments",
+		Usage:       "list the conflicts of the merge that is going on",
+		Description: "JSON: [{\"number\",\"path\",\"kind\",\"key\",\"column\",\"base\",\"ours\",\"theirs\",\"resolution\"}]",
+		Action:      a.action(runConflicts),
+	}
+}
+
+func runConflicts(c *command) error {
+	if _, err := c.arguments(0, 0); err != nil {
+		return err
+	}
+	return c.open(func(r *repo.Repo) error {
+		list, err := r.Conflicts()
+		if err != nil {
+			return err
+		}
+		if c.asJSON() {
+			return c.printJSON(notNil(list))
+		}
+		for _, conflict := range list {
+			c.print("  %d. %s\n", conflict.Number, conflict)
+			if conflict.Resolution != "" {
+				c.print("     %s\n", c.style(green, "decided: "+conflict.Resolution))
+			}
+		}
+		return nil
+	})
+}
+
+func (a *app) resolveCommand() *cli.Command {
+	return &cli.Command{
+		Name: "resolve", Category: groupTogether, ArgsUsage: "PATH",
+		Usage:       "decide conflicts of a file; the next commit applies it",
+		Description: "JSON: {\"decided\": n}",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "key", Usage: "only the row with this `KEY` (parts of a longer key joined by \" | \")"},
+			&cli.StringFlag{Name: "column", Usage: "only this `COLUMN`"},
+			&cli.BoolFlag{Name: repo.TakeOurs, Usage: "take what we have"},
+			&cli.BoolFlag{Name: repo.TakeTheirs, Usage: "take what they have"},
+			&cli.BoolFlag{Name: repo.TakeBase, Usage: "take what was there before both"},
+			&cli.BoolFlag{Name: repo.TakeDone, Usage: "keep the file as you have edited it"},
+			&cli.StringFlag{Name: "value", Usage: "take this `TEXT`"},
+		},
+		Action: a.action(runResolve),
+	}
+}
+
+func runResolve(c *command) error {
+	args, err := c.arguments(1, 1)
+	if err != nil {
+		return err
+	}
+	var choices []string
+	for _, word := range []string{repo.TakeOurs, repo.TakeTheirs, repo.TakeBase, repo.TakeDone} {
+		if c.Bool(word) {
+			choices = append(choices, word)
+		}
+	}
+	if c.IsSet("value") {
+		choices = append(choices, "="+c.String("value"))
+	}
+	if len(choices) != 1 {
+		return usage("constl help resolve", "expected one of --ours, --theirs, --base, --done and --value, found %d", len(choices))
+	}
+	return c.open(func(r *repo.Repo) error {
+		paths, err := c.paths(r, args)
+		if err != nil {
+			return err
+		}
+		n, err := r.ResolveConflict(paths[0], c.String("key"), c.String("column"), choices[0])
+		if err != nil {
+			return err
+		}
+		if c.asJSON() {
+			return c.printJSON(map[string]int{"decided": n})
+		}
+		c.print("Decided %s of %s\n", plural(int64(n), "conflict"), paths[0])
+		c.note("  when all are decided: constl commit\n")
+		return nil
+	})
+}
+
+// bytesText writes a number of bytes for people.
+func bytesText(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1_000_000_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
