@@ -169,6 +169,9 @@ func (c *Codec) Decode(e Entry, base object.Object) (object.Object, error) {
 	if len(out) != e.Length {
 		return nil, fmt.Errorf("%w: an entry declares %d bytes and decompresses to %d", object.ErrCorrupt, e.Length, len(out))
 	}
+	if e.Encoding == Delta && out[0] != base[0] {
+		return nil, fmt.Errorf("%w: a delta against an object of another kind", object.ErrCorrupt)
+	}
 	return out, nil
 }
 

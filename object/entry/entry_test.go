@@ -121,6 +121,14 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v, want one that wraps ErrCorrupt", name, err)
 		}
 	}
+	other := object.New(object.KindChunk, base.Payload())
+	if e := c.EncodeDelta(o, other.ID(), other); e.Encoding == Delta {
+		if _, err := c.Decode(e, other); !errors.Is(err, object.ErrCorrupt) {
+			t.Errorf("a delta against another kind: %v", err)
+		}
+	} else {
+		t.Errorf("a like object is a %s", e.Encoding)
+	}
 	if _, err := c.Decode(delta, nil); !errors.Is(err, object.ErrCorrupt) {
 		t.Errorf("a delta without its base: %v", err)
 	}

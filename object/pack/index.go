@@ -66,7 +66,7 @@ func (x *index) find(id object.ID) (location, bool) {
 		return location{}, false
 	}
 	at := int(uint64(binary.BigEndian.Uint32(id[:])) * uint64(x.n) >> 32)
-	lo, hi := 0, x.n
+	var lo, hi int
 	step := 4
 	if x.compare(at, id) <= 0 {
 		lo = at
