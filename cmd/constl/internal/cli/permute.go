@@ -7,31 +7,37 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// permute puts the options of a command before its arguments, since the library
-// reads none behind the first argument and people write them there: constl cite
-// v1 --format bibtex. What stands behind "--" is never an option.
+// permute puts the options of a command before its arguments, and the options of
+// every command before the command, since the library reads none elsewhere and
+// people write them there: constl cite v1 --format bibtex --quiet. What stands
+// behind "--" is never an option, and a request for completions stays last.
 func permute(lib *cli.App, args []string) []string {
-	if len(args) == 0 {
+	if len(args) == 0 || args[len(args)-1] == "--generate-bash-completion" {
 		return args
 	}
-	flags, commands := lib.Flags, lib.Commands
-	out := args[:1:1]
-	rest := args[1:]
-	for {
-		options, arguments := split(flags, rest, len(commands) > 0)
-		out = append(out, options...)
-		if len(arguments) == 0 {
-			return out
-		}
-		command := find(commands, arguments[0])
-		if command == nil {
-			return append(out, arguments...)
-		}
-		out = append(out, arguments[0])
-		rest = arguments[1:]
-		flags = slices.Concat(command.Flags, lib.Flags)
-		commands = command.Subcommands
+	before, rest := split(lib.Flags, args[1:], true)
+	if len(rest) == 0 {
+		return slices.Concat(args[:1], before)
 	}
+	command := find(lib.Commands, rest[0])
+	if command == nil {
+		return slices.Concat(args[:1], before, rest)
+	}
+	options, arguments := split(slices.Concat(command.Flags, lib.Flags), rest[1:], false)
+	var own []string
+	for i := 0; i < len(options); i++ {
+		word := options[i : i+1]
+		if takesValue(command.Flags, options[i]) || takesValue(lib.Flags, options[i]) && i+1 < len(options) {
+			word = options[i:min(i+2, len(options))]
+		}
+		i += len(word) - 1
+		if flagOf(command.Flags, word[0]) == nil && flagOf(lib.Flags, word[0]) != nil {
+			before = append(before, word...)
+		} else {
+			own = append(own, word...)
+		}
+	}
+	return slices.Concat(args[:1], before, rest[:1], own, arguments)
 }
 
 // split parts args into options with their values, and arguments. With
@@ -60,20 +66,22 @@ func split(flags []cli.Flag, args []string, firstOnly bool) (options, arguments 
 
 // takesValue reports whether an option's value is the next word.
 func takesValue(flags []cli.Flag, option string) bool {
-	name := strings.TrimLeft(option, "-")
-	if strings.Contains(name, "=") {
+	if strings.Contains(option, "=") {
 		return false
 	}
-	if !strings.HasPrefix(option, "--") {
-		name = name[len(name)-1:] // of several short options in one word, the last can take a value
-	}
+	doc, ok := flagOf(flags, option).(cli.DocGenerationFlag)
+	return ok && doc.TakesValue()
+}
+
+// flagOf returns the flag that a word as -m, --message or --message=x sets, or nil.
+func flagOf(flags []cli.Flag, option string) cli.Flag {
+	name, _, _ := strings.Cut(strings.TrimLeft(option, "-"), "=")
 	for _, f := range flags {
 		if slices.Contains(f.Names(), name) {
-			doc, ok := f.(cli.DocGenerationFlag)
-			return ok && doc.TakesValue()
+			return f
 		}
 	}
-	return false
+	return nil
 }
 
 func find(commands []*cli.Command, name string) *cli.Command {
