@@ -76,7 +76,7 @@ func wantClean(t testing.TB, s *Store) {
 func TestManyCommitsStayFewFiles(t *testing.T) {
 	m := vfstest.New()
 	s := openMem(t, m)
-	const n = 300
+	const n = 150
 	all := commitVersions(t, s, n)
 	infos, err := m.List()
 	if err != nil || len(infos) > 25 {
