@@ -2,7 +2,7 @@ package csv
 
 import (
 	"bytes"
-	"math"
+	"math/bits"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -103,7 +103,7 @@ func chooseSheet(text []byte, whole bool, name string) (*sheet, error) {
 		candidates = string(given)
 	}
 	var best *sheet
-	bestScore := 0.0
+	bestScore := uint64(0)
 	for i := range len(candidates) {
 		delim := candidates[i]
 		if bytes.IndexByte(text, delim) < 0 {
@@ -313,25 +313,28 @@ func (sh *sheet) cut(pos int) (l line, ok bool) {
 
 // score says how much sense a delimiter makes: how many rows have the same
 // number of fields, and how many fields that is. A delimiter by which most rows
-// have one field, or only a minority agrees, scores 0.
-func (sh *sheet) score() float64 {
+// have one field, or only a minority agrees, scores 0. It counts in integers, so
+// that it is the same on every machine.
+func (sh *sheet) score() uint64 {
 	if sh.mode < 2 || sh.count*2 < sh.rows {
 		return 0
 	}
-	share := float64(sh.count) / float64(sh.rows)
-	score := share * share * math.Log2(float64(sh.mode))
+	share := uint64(sh.count) << 16 / uint64(sh.rows)
+	exponent := bits.Len(uint(sh.mode)) - 1
+	logarithm := uint64(16*exponent + sh.mode<<4>>exponent - 16)
+	bonus := uint64(4)
 	for i := range sh.lines {
 		if l := &sh.lines[i]; !l.hash {
 			if l.width == sh.mode {
-				score *= 1.25
+				bonus = 5
 			}
 			break
 		}
 	}
-	return score
+	return share * share * logarithm * bonus
 }
 
-// text of a cell.
+// cellText returns the text of a cell; of one that the line does not have, none.
 func (sh *sheet) cellText(l *line, col int) []byte {
 	if col >= l.width {
 		return nil
