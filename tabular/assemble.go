@@ -50,6 +50,8 @@ func (b *Builder) cut() error {
 				return c.seal()
 			case i.batch != nil:
 				err = c.addBatch(i.batch)
+			case i.mixed != nil:
+				err = c.addMixed(i.mixed)
 			default:
 				err = c.addGroup(i.table, i.ref)
 			}
@@ -130,6 +132,11 @@ func (c *cutter) addGroup(t *Table, ref GroupRef) error {
 	if err != nil {
 		return err
 	}
+	return c.addForeign(rows)
+}
+
+// addForeign adds rows that were not given to Add.
+func (c *cutter) addForeign(rows Rows) error {
 	x := c.b.newBatch(rows)
 	x.foreign = true
 	x.measure(c.b.chunkedBy)

@@ -61,6 +61,7 @@ type item struct {
 	batch *batch
 	table *Table // with ref: a group of another table
 	ref   GroupRef
+	mixed *mixed
 }
 
 // NewBuilder returns a Builder of a table with the given number of columns, whose

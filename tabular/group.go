@@ -176,20 +176,12 @@ func (g *Group) Cells(ctx context.Context, col int) (Cells, error) {
 	if g.cells[col].Ends != nil {
 		return g.cells[col], nil
 	}
-	s := &g.segments[col]
-	if s.absent() {
+	if g.segments[col].absent() {
 		return Cells{}, nil
 	}
-	payload, id := s.inline, g.Ref.ID
-	if payload == nil {
-		o, err := g.r.Get(ctx, s.link)
-		if err != nil {
-			return Cells{}, fmt.Errorf("read column %d of row group %s: %w", col+1, g.Ref.ID.Short(), err)
-		}
-		if id = s.link; o.Kind() != object.KindSegment {
-			return Cells{}, &object.CorruptError{ID: id, Err: fmt.Errorf("expected a segment, found a %s", o.Kind())}
-		}
-		payload = o.Payload()
+	payload, id, err := g.payload(ctx, col)
+	if err != nil {
+		return Cells{}, err
 	}
 	c, err := DecodeSegment(payload)
 	if err != nil {
@@ -204,6 +196,23 @@ func (g *Group) Cells(ctx context.Context, col int) (Cells, error) {
 	}
 	g.cells[col] = c
 	return c, nil
+}
+
+// payload returns the payload of a segment that is there, and the object that it
+// stands in.
+func (g *Group) payload(ctx context.Context, col int) ([]byte, object.ID, error) {
+	s := &g.segments[col]
+	if s.inline != nil {
+		return s.inline, g.Ref.ID, nil
+	}
+	o, err := g.r.Get(ctx, s.link)
+	if err != nil {
+		return nil, s.link, fmt.Errorf("read column %d of row group %s: %w", col+1, g.Ref.ID.Short(), err)
+	}
+	if o.Kind() != object.KindSegment {
+		return nil, s.link, &object.CorruptError{ID: s.link, Err: fmt.Errorf("expected a segment, found a %s", o.Kind())}
+	}
+	return o.Payload(), s.link, nil
 }
 
 // exceptionCells returns the exceptions' cells, which have no Ends if the group

@@ -28,6 +28,12 @@ func (d *desk) store(b *Builder, j *groupJob) error {
 		d.payload = d.encoder.Append(d.payload, d.cells)
 	}
 	d.ends = append(d.ends, len(d.payload))
+	return d.putGroup(b, j, nil)
+}
+
+// putGroup puts the group of the segments encoded last. known, if not nil, says
+// which of them exist.
+func (d *desk) putGroup(b *Builder, j *groupJob, known []segmentRef) error {
 	var bases []object.ID
 	var groupBase object.ID
 	if j.base != nil {
@@ -37,7 +43,7 @@ func (d *desk) store(b *Builder, j *groupJob) error {
 			return fmt.Errorf("read the parent's row group: %w", err)
 		}
 	}
-	segments, err := d.putSegments(b, bases)
+	segments, err := d.putSegments(b, bases, known)
 	if err != nil {
 		return err
 	}
@@ -47,8 +53,8 @@ func (d *desk) store(b *Builder, j *groupJob) error {
 	return nil
 }
 
-// putSegments puts those segments that do not stand inline.
-func (d *desk) putSegments(b *Builder, bases []object.ID) ([]segmentRef, error) {
+// putSegments puts those segments that neither stand inline nor exist.
+func (d *desk) putSegments(b *Builder, bases []object.ID, known []segmentRef) ([]segmentRef, error) {
 	segments := make([]segmentRef, len(d.ends))
 	rule := newInlineRule(len(d.payload))
 	start := 0
@@ -59,6 +65,8 @@ func (d *desk) putSegments(b *Builder, bases []object.ID) ([]segmentRef, error) 
 		case len(payload) == 0:
 		case rule.inline(len(payload)):
 			segments[i].inline = payload
+		case known != nil && !known[i].link.IsZero():
+			segments[i].link = known[i].link
 		default:
 			var base object.ID
 			if bases != nil {
