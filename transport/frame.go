@@ -104,7 +104,7 @@ type conn struct {
 
 // newConn starts to read the stream. The caller calls close or abandon in the end.
 func newConn(stream io.ReadWriteCloser) *conn {
-	c := &conn{stream: stream, frames: make(chan frame, 64), space: newWeights(inFlightBytes)}
+	c := &conn{stream: stream, frames: make(chan frame, 64), space: newWeights(aheadBytes)}
 	c.gone, c.giveUp = context.WithCancel(context.Background())
 	c.w = bufio.NewWriterSize(connWriter{c}, bufferBytes)
 	go c.readAhead()

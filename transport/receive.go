@@ -21,6 +21,7 @@ type receiver struct {
 	progress func(Progress)
 	maxBytes int64
 
+	verify    verifier
 	solicited idSet // may be sent; marked when it came
 	batched   int   // bytes in the open batch
 	total     int64
@@ -45,8 +46,14 @@ func (r *receiver) run(ctx context.Context) (end *endMessage, err error) {
 	if r.batch, err = r.store.Begin(ctx); err != nil {
 		return nil, fmt.Errorf("starting to store objects: %w", err)
 	}
+	r.verify.start(r.codec)
 	defer func() {
 		// What has arrived is kept even if the caller has given up.
+		// A peer that lies and leaves is a liar first.
+		if settleErr := r.settle(); settleErr != nil && (err == nil || errors.Is(err, ErrDisconnected)) {
+			err = settleErr
+		}
+		r.verify.stop()
 		if commitErr := r.batch.Commit(context.WithoutCancel(ctx)); commitErr != nil && err == nil {
 			err = fmt.Errorf("storing objects: %w", commitErr)
 		}
@@ -73,7 +80,7 @@ func (r *receiver) run(ctx context.Context) (end *endMessage, err error) {
 			if end.objects != count {
 				return nil, protocolError("%d objects sent, %d announced", count, end.objects)
 			}
-			return end, nil
+			return end, r.settle()
 		default:
 			return nil, unexpected(t, body)
 		}
@@ -93,14 +100,20 @@ func unexpected(t frameType, body []byte) error {
 	return &RemoteError{Code: m.code, Text: printable(m.text)}
 }
 
-// object verifies one object and stores it.
+// object hands one object over to be verified and stored.
 func (r *receiver) object(ctx context.Context, body []byte) error {
 	id, e, err := decodeObject(body)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrProtocol, err)
 	}
 	if !r.solicited.has(id) {
-		return fmt.Errorf("%w: nobody asked for %s", ErrForged, id)
+		// What links to it may not have been looked into yet.
+		if err := r.settle(); err != nil {
+			return err
+		}
+		if !r.solicited.has(id) {
+			return fmt.Errorf("%w: nobody asked for %s", ErrForged, id)
+		}
 	}
 	if r.solicited.marked(id) {
 		return fmt.Errorf("%w: %s came twice", ErrForged, id)
@@ -108,75 +121,77 @@ func (r *receiver) object(ctx context.Context, body []byte) error {
 	if r.total += int64(e.Length); r.maxBytes > 0 && r.total > r.maxBytes {
 		return fmt.Errorf("%w: more than %d bytes of objects", ErrTooLarge, r.maxBytes)
 	}
-	o, err := r.decode(ctx, id, e)
-	if o == nil || err != nil {
-		return err
-	}
-	if _, err := r.batch.Put(ctx, o, e.Base); err != nil {
-		return fmt.Errorf("storing object %s: %w", id.Short(), err)
-	}
-	if err := r.admit(id, o); err != nil {
-		return err
-	}
-	r.stats.Objects++
-	r.stats.ObjectBytes += int64(len(o))
-	if e.Encoding == entry.Delta {
-		r.stats.Deltas++
-	}
-	if r.progress != nil {
-		r.progress(Progress{Objects: r.stats.Objects, Bytes: r.c.in.Load()})
-	}
-	if r.batched += len(o); r.batched >= batchBytes {
-		return r.cut(ctx)
-	}
-	return nil
-}
-
-// decode returns the verified object, or nil if its base is not held.
-func (r *receiver) decode(ctx context.Context, id object.ID, e entry.Entry) (object.Object, error) {
+	r.solicited.mark(id)
 	var base object.Object
 	if e.Encoding == entry.Delta {
-		var err error
-		base, err = r.batch.Get(ctx, e.Base)
-		if errors.Is(err, object.ErrNotFound) {
-			r.noBase = append(r.noBase, id)
-			return nil, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading the base of object %s: %w", id.Short(), err)
+		if base, err = r.base(ctx, id, e.Base); base == nil || err != nil {
+			return err
 		}
 	}
-	o, err := r.codec.Decode(e, base)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrForged, id, err)
+	if err := r.verify.submit(verifyJob{ctx: ctx, batch: r.batch, id: id, entry: e, base: base}); err != nil {
+		return fmt.Errorf("receiving objects: %w", err)
 	}
-	if found := o.ID(); found != id {
-		return nil, fmt.Errorf("%w: expected %s, found %s", ErrForged, id, found)
+	if r.batched += e.Length; r.batched >= batchBytes {
+		return r.cut(ctx)
 	}
-	if err := o.Check(); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrForged, id, err)
-	}
-	return o, nil
+	return r.harvest()
 }
 
-// admit notes that the object came and lets the peer send what it links to.
-func (r *receiver) admit(id object.ID, o object.Object) error {
-	r.solicited.mark(id)
-	if r.keepGot {
-		r.got = append(r.got, id)
+// base returns the base of a delta, or nil if it is not held: the object is then
+// asked for again.
+func (r *receiver) base(ctx context.Context, id, baseID object.ID) (object.Object, error) {
+	base, err := r.batch.Get(ctx, baseID)
+	if errors.Is(err, object.ErrNotFound) {
+		// It may be on its way.
+		if err := r.settle(); err != nil {
+			return nil, err
+		}
+		base, err = r.batch.Get(ctx, baseID)
 	}
-	links, err := object.Links(o)
+	if errors.Is(err, object.ErrNotFound) {
+		r.noBase = append(r.noBase, id)
+		return nil, nil
+	}
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("reading the base of object %s: %w", id.Short(), err)
 	}
-	for _, l := range links {
-		r.solicited.add(l)
+	return base, nil
+}
+
+// settle waits for all objects that were handed over.
+func (r *receiver) settle() error {
+	r.verify.wait()
+	return r.harvest()
+}
+
+// harvest lets the peer send what the objects link to that are stored by now.
+func (r *receiver) harvest() error {
+	done, err := r.verify.harvest()
+	for i := range done {
+		v := &done[i]
+		r.stats.Objects++
+		r.stats.ObjectBytes += int64(v.length)
+		if v.delta {
+			r.stats.Deltas++
+		}
+		if r.keepGot {
+			r.got = append(r.got, v.id)
+		}
+		for _, l := range v.links {
+			r.solicited.add(l)
+		}
+		if r.progress != nil {
+			r.progress(Progress{Objects: r.stats.Objects, Bytes: r.c.in.Load()})
+		}
 	}
-	return nil
+	return err
 }
 
 // cut makes what was received so far durable and goes on with a new batch.
 func (r *receiver) cut(ctx context.Context) error {
+	if err := r.settle(); err != nil {
+		return err
+	}
 	if err := r.batch.Commit(ctx); err != nil {
 		return fmt.Errorf("storing objects: %w", err)
 	}

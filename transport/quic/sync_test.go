@@ -13,6 +13,7 @@ import (
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/mem"
+	"github.com/constl/constl/object/pack"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
 )
@@ -39,9 +40,17 @@ func serve(t testing.TB, chunks, size int, done func(error)) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := mem.New()
+	store, err := pack.Open(ctx, t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	batch, err := store.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	put := func(o object.Object) object.ID {
-		id, err := store.Put(ctx, o, object.ID{})
+		id, err := batch.Put(ctx, o, object.ID{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,6 +78,9 @@ func serve(t testing.TB, chunks, size int, done func(error)) *served {
 		t.Fatal(err)
 	}
 	s.head = put(o)
+	if err := batch.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
 	rs, err := refs.Create(ctx, filepath.Join(t.TempDir(), "refs"), chain, &refs.Options{Key: s.key})
 	if err != nil {
 		t.Fatal(err)
