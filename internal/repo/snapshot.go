@@ -334,3 +334,6 @@ func (s *snapshot) readPackage() error {
 	}
 	return nil
 }
+
+// KeyNames returns the names of the primary key's fields; none if the table has no key.
+func (t *TableInfo) KeyNames() []string { return fieldNames(t.Schema, t.Schema.Key) }

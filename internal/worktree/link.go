@@ -3,7 +3,9 @@ package worktree
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 )
 
@@ -38,4 +40,11 @@ func CheckPath(name string) error {
 func first(name string) string {
 	head, _, _ := strings.Cut(name, "/")
 	return head
+}
+
+// LinkIs reports whether the symbolic link at name below root points to target
+// (with slashes).
+func LinkIs(root, name, target string) bool {
+	found, err := os.Readlink(filepath.Join(root, filepath.FromSlash(name)))
+	return err == nil && filepath.ToSlash(found) == target
 }

@@ -155,3 +155,15 @@ func display(rel string) string {
 	}
 	return rel
 }
+
+// Look returns the file at name (relative, with slashes) below root as [Scan]
+// would list it. It fails with an error that wraps [fs.ErrNotExist] if nothing
+// is there.
+func Look(root, name string) (File, error) {
+	info, err := os.Lstat(filepath.Join(root, filepath.FromSlash(name)))
+	if err != nil {
+		return File{}, fmt.Errorf("looking at %s: %w", name, err)
+	}
+	s := scanner{root: root}
+	return s.file(name, fs.FileInfoToDirEntry(info))
+}
