@@ -185,7 +185,7 @@ const (
 )
 
 func kindOf(text []byte) kind {
-	text = bytes.TrimSpace(text)
+	text = trim(text)
 	switch {
 	case len(text) == 0 || isMissing(text):
 		return kindEmpty
@@ -196,6 +196,9 @@ func kindOf(text []byte) kind {
 	}
 	return kindText
 }
+
+// trim returns the text without the white space of ASCII around it.
+func trim(text []byte) []byte { return bytes.Trim(text, " \t\r\n\v\f") }
 
 // looksDate reports whether a text is made of digits and what stands between
 // them in dates, times, and numbers with commas.

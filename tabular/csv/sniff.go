@@ -80,7 +80,7 @@ type sheet struct {
 // sniff finds out how a file is written from the beginning of its text, of which
 // whole says that it is all. It fails with [ErrNotTable].
 func sniff(text []byte, whole bool, name string) (*sniffed, error) {
-	if len(bytes.TrimSpace(text)) == 0 {
+	if len(trim(text)) == 0 {
 		return nil, notTable("the file is empty")
 	}
 	if nul := bytes.Count(text, []byte{0}); nul*50 > len(text) {
@@ -131,7 +131,7 @@ func oneColumn(sh *sheet) (*sheet, error) {
 		return nil, notTable("there is no whole row in the first %d bytes", len(sh.text))
 	case sh.mode != 1 || sh.count*10 < sh.rows*9:
 		return nil, notTable("no delimiter makes rows of the same number of fields")
-	case bytes.IndexByte([]byte("<{["), bytes.TrimSpace(sh.text)[0]) >= 0:
+	case bytes.IndexByte([]byte("<{["), trim(sh.text)[0]) >= 0:
 		return nil, notTable("the file looks like a document, not a table")
 	}
 	return sh, nil
