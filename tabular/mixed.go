@@ -3,7 +3,6 @@ package tabular
 import (
 	"context"
 	"fmt"
-	"slices"
 )
 
 // ColumnOf is one column of a row group that is put together from others: a
@@ -26,8 +25,8 @@ func (c *ColumnOf) cells(ctx context.Context) (Cells, error) {
 // is the group whose exceptions the rows have. All groups have as many rows as
 // like and can be read through the builder's store; given Cells are taken over.
 // Where the new table's groups end as t's do, segments that exist are taken as
-// they are; [Builder.Columns] then does not count the group's cells. It fails as
-// Add does.
+// they are; [Builder.Columns] then does not count the group's cells. t may have
+// other columns, but as many that it is chunked by. It fails as Add does.
 func (b *Builder) AddColumns(t *Table, like *Group, columns []ColumnOf, exceptions *Group) error {
 	if err := b.open(); err != nil {
 		return err
@@ -87,12 +86,12 @@ func (m *mixed) load(ctx context.Context) error {
 // group as they are: the chunking cells are those of like, whose last row ends a
 // group whatever the sizes, and there are too few bytes to end one sooner.
 func (m *mixed) endsAlike(chunkedBy []int) bool {
-	if m.like.Ref.Last || !slices.Equal(m.table.chunkedBy, chunkedBy) || m.bytes >= softBytes ||
+	if m.like.Ref.Last || len(m.table.chunkedBy) != len(chunkedBy) || m.bytes >= softBytes ||
 		!endsGroup(m.like.Ref.Tail, 0, m.like.Rows(), 0) {
 		return false
 	}
-	for _, col := range chunkedBy {
-		if c := &m.columns[col]; c.Group == nil || !c.Group.SameCells(c.Col, m.like, col) {
+	for i, col := range chunkedBy {
+		if c := &m.columns[col]; c.Group == nil || !c.Group.SameCells(c.Col, m.like, m.table.chunkedBy[i]) {
 			return false
 		}
 	}

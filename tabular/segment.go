@@ -131,12 +131,37 @@ func (e *SegmentEncoder) appendForm(dst []byte, c Cells, s *sample) ([]byte, boo
 // needs more than one byte per value.
 const maxSmallDict = 256
 
-// wide reports whether values would take more than one byte each.
+// wide reports whether values would take more than one byte each, but for one in
+// sixteen: a few outliers must not turn a column into another form, since all of
+// its bytes would change with it.
 func (e *SegmentEncoder) wide(vals []int64) bool {
 	if prefersDelta(vals) {
 		vals = deltas(vals, e.scratch)
 	}
-	return varyingPlanes(planeShape(vals)) > 1
+	if width, diff := planeShape(vals); varyingPlanes(width, diff) <= 1 {
+		return false
+	}
+	high, lead := int64(0), 0 // the bytes above the lowest that most have, by majority vote
+	for _, v := range vals {
+		switch {
+		case lead == 0:
+			high, lead = v>>8, 1
+		case v>>8 == high:
+			lead++
+		default:
+			lead--
+		}
+	}
+	others, beyond := 0, 0
+	for _, v := range vals {
+		if v>>8 != high {
+			others++
+		}
+		if int64(int8(v)) != v {
+			beyond++
+		}
+	}
+	return min(others, beyond)*16 > len(vals)
 }
 
 // misfit sets a cell aside that stands after fits fitting ones since the last.
