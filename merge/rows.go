@@ -81,6 +81,14 @@ func (w *rowWriter) addGroup(t *tabular.Table, ref tabular.GroupRef) error {
 	return w.builder.AddGroup(t, ref)
 }
 
+func (w *rowWriter) addColumns(t *tabular.Table, like *tabular.Group, columns []tabular.ColumnOf, exceptions *tabular.Group) error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	w.count += int64(like.Rows())
+	return w.builder.AddColumns(t, like, columns, exceptions)
+}
+
 // rowMerge merges rows of one region cell by cell.
 type rowMerge struct {
 	*tableMerge
@@ -88,7 +96,6 @@ type rowMerge struct {
 	exceptions [3]map[int32][]tabular.Exception // by side, by row; cols are the result's
 	all        []int                            // every merged column
 	cells      [][]byte
-	both       bool // the row at hand has something of either side
 }
 
 // newRowMerge loads every column of the grids, of which some may be nil.
@@ -150,8 +157,6 @@ func (v *rowMerge) cell(sl *slot, s sideName, col int) ([]byte, bool) {
 // write merges one row and appends it to the result.
 func (v *rowMerge) write(sl slot) error {
 	v.stats.RowsMerged++
-	v.both = false
-	usedOurs, usedTheirs := false, false
 	for c := range v.cols {
 		ours, inOurs := v.cell(&sl, sideOurs, c)
 		theirs, inTheirs := v.cell(&sl, sideTheirs, c)
@@ -163,18 +168,11 @@ func (v *rowMerge) write(sl slot) error {
 				v.reportCell(&sl, c)
 			}
 			v.cells[c] = text
-			if !bytes.Equal(ours, theirs) && !conflict {
-				usedOurs = usedOurs || bytes.Equal(text, ours)
-				usedTheirs = usedTheirs || bytes.Equal(text, theirs)
-			}
 		case inTheirs:
 			v.cells[c] = theirs
 		default:
 			v.cells[c] = ours
 		}
-	}
-	if usedOurs && usedTheirs {
-		v.stats.RowsBoth++
 	}
 	return v.out.add(v.cells, v.mergeExceptions(&sl))
 }

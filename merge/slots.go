@@ -6,8 +6,11 @@ import (
 	"slices"
 )
 
-// mergeRegion merges a region row by row.
+// mergeRegion merges a region by column if it can, else row by row.
 func (m *tableMerge) mergeRegion(ctx context.Context, r *region) error {
+	if done, err := m.mergeByColumn(ctx, r); done || err != nil {
+		return err
+	}
 	v, err := m.newRowMerge(ctx, r.grids)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +16,7 @@ type TableStats struct {
 	Path         string `json:"path,omitempty"`
 	Rows         int64  `json:"rows"`          // rows of the result
 	GroupsReused int    `json:"groups_reused"` // row groups taken over as they were
-	RowsMerged   int64  `json:"rows_merged"`   // rows that were looked at one by one
-	RowsBoth     int64  `json:"rows_both"`     // rows whose result has something of either side
+	RowsMerged   int64  `json:"rows_merged"`   // rows of all other groups
 	Conflicts    int    `json:"conflicts"`
 	// Keyless says why the rows were told apart without the table's primary key;
 	// empty if they were not, or if the table has none.
@@ -71,6 +71,7 @@ func Tables(ctx context.Context, rw object.ReadWriter, base, ours, theirs *tabul
 	if err != nil {
 		return nil, fmt.Errorf("merge tables: %w", err)
 	}
+	slices.SortStableFunc(m.conflicts, func(a, b Conflict) int { return cmp.Compare(a.Row, b.Row) })
 	m.stats.Conflicts = len(m.conflicts)
 	return &TableResult{Table: id, Conflicts: m.conflicts, Stats: m.stats}, nil
 }
