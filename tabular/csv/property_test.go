@@ -135,3 +135,46 @@ func TestPrintedRowsReadTheSame(t *testing.T) {
 		}
 	})
 }
+
+// TestPrinterTakesAnyExceptions: a table from elsewhere may hold any, and is
+// printed somehow, the same by columns and by rows.
+func TestPrinterTakesAnyExceptions(t *testing.T) {
+	text := rapid.SampledFrom([]string{"", "a", `"a`, `"a"`, ",", "\n", "\x01", "\x02", "\x7f", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"})
+	rapid.Check(t, func(t *rapid.T) {
+		width, n := rapid.IntRange(1, 3).Draw(t, "width"), rapid.IntRange(1, 4).Draw(t, "rows")
+		columns, rows := make([]tabular.Cells, width), tabular.Rows{Width: width}
+		for r := range n {
+			for c := range width {
+				cell := text.Draw(t, "cell")
+				columns[c].Append([]byte(cell))
+				rows.Cells = append(rows.Cells, tabular.Ref{Off: uint32(len(rows.Buf)), Len: uint32(len(cell))})
+				rows.Buf = append(rows.Buf, cell...)
+			}
+			for col := tabular.WholeRow; col < width; col++ {
+				for code := range uint8(8) {
+					if rapid.IntRange(0, 5).Draw(t, "there") == 0 {
+						rows.Exceptions = append(rows.Exceptions, tabular.Exception{Row: r, Col: col, Code: code, Text: []byte(text.Draw(t, "text"))})
+					}
+				}
+			}
+		}
+		p, err := NewPrinter(drawLayout(t, width))
+		if err != nil {
+			t.Fatal(err)
+		}
+		byColumns, err := p.AppendColumns(nil, columns, rows.Exceptions, 0, n, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		byRows, err := p.AppendRows(nil, &rows, false)
+		if err != nil || !bytes.Equal(byRows, byColumns) {
+			t.Fatalf("by columns %q, by rows %q, %v", byColumns, byRows, err)
+		}
+		from := rapid.IntRange(0, n).Draw(t, "from")
+		head, _ := p.AppendColumns(nil, columns, rows.Exceptions, 0, from, false)
+		both, err := p.AppendColumns(head, columns, rows.Exceptions, from, n, false)
+		if err != nil || !bytes.Equal(both, byColumns) {
+			t.Fatalf("in two parts %q, in one %q, %v", both, byColumns, err)
+		}
+	})
+}

@@ -84,8 +84,8 @@ func Read(ctx context.Context, rw object.ReadWriter, r io.Reader, o *ReadOptions
 
 // asNotTable says of a file with a part over a limit that it is no table.
 func asNotTable(err error) error {
-	if errors.Is(err, tabular.ErrTooLarge) && !errors.Is(err, ErrNotTable) {
-		return fmt.Errorf("%w: %w", ErrNotTable, err)
+	if errors.Is(err, tabular.ErrTooLarge) {
+		return notTable("%v", err)
 	}
 	return err
 }

@@ -215,3 +215,43 @@ func TestReaderErrorIsPassedOn(t *testing.T) {
 type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+// TestExceptions holds what is kept of files that depart from their layout. It is
+// a part of the format and never changes.
+func TestExceptions(t *testing.T) {
+	whole := func(row int, code uint8, text string) tabular.Exception {
+		return tabular.Exception{Row: row, Col: tabular.WholeRow, Code: code, Text: []byte(text)}
+	}
+	for _, c := range []struct {
+		data    string
+		want    []tabular.Exception
+		trailer string
+		noEnd   bool
+	}{
+		{data: "a,b\n1,2\n", want: nil},
+		{data: "a,b\n1,2\n3,4", noEnd: true},
+		{data: "a,b\n1,2\n3,4\n\n", trailer: "\n"},
+		{data: "a,b\n\n1,2\n\n\n3,4\n", want: []tabular.Exception{whole(0, CodeBefore, "\n"), whole(1, CodeBefore, "\n\n")}},
+		{data: "# x\na,b\n1,2\n# y\n3,4\n# z", want: []tabular.Exception{whole(1, CodeBefore, "# y\n")}, trailer: "# z"},
+		{data: "a,b,c\n1,2,3\n4\n5,6\n7,8,9\n1,1,1\n", want: []tabular.Exception{whole(1, CodeShort, "\x01"), whole(2, CodeShort, "\x02")}},
+		{data: "a,b\n1,2\n3,4,5,\"6\"\n7,8\n", want: []tabular.Exception{whole(1, CodeExtra, ",5,\"6\"")}},
+		{data: "a,b\n1,2\r\n3,4\n5,6\n", want: []tabular.Exception{whole(0, CodeLineEnd, "\r\n")}},
+		{data: "a,b\nx,2\n\"y\",4\nz,6\n", want: []tabular.Exception{{Row: 1, Col: 0, Code: CodeOpposite}}},
+		{data: "a,b\n\"p\",\"q\"\nx,1\ny,2\n\"s\"t,4\n", want: []tabular.Exception{
+			{Row: 0, Col: 0, Code: CodeOpposite}, {Row: 3, Col: 0, Code: CodeLiteral, Text: []byte("\"s\"t")},
+		}},
+		{data: "a,b\nx,1\ry\nz,2\n", want: []tabular.Exception{{Row: 0, Col: 1, Code: CodeLiteral, Text: []byte("1\ry")}}},
+	} {
+		s, err := scan([]byte(c.data), "x.csv", 0)
+		if err != nil {
+			t.Errorf("%q: %v", c.data, err)
+			continue
+		}
+		if diff := cmp.Diff(c.want, s.exceptions); diff != "" {
+			t.Errorf("%q: exceptions (-want +got):\n%s", c.data, diff)
+		}
+		if string(s.layout.Trailer) != c.trailer || s.layout.NoFinalEnd != c.noEnd {
+			t.Errorf("%q: trailer %q, no final end %v", c.data, s.layout.Trailer, s.layout.NoFinalEnd)
+		}
+	}
+}

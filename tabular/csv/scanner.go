@@ -334,10 +334,14 @@ func (s *Scanner) end(left []byte, noEnd bool) {
 	s.layout.NoFinalEnd = noEnd || s.rows == 0 && len(left) == 0 && s.sniffed.headOpen
 }
 
-// at adds to an error the line it was found in, behind bytes that are not yet
-// counted.
+// at adds to a [*NotTableError] the line it was found in, behind bytes that are
+// not yet counted.
 func (s *Scanner) at(behind []byte, err error) error {
-	return fmt.Errorf("line %d: %w", s.lines+s.countLines(behind)+1, err)
+	var not *NotTableError
+	if !errors.As(err, &not) {
+		return err
+	}
+	return &NotTableError{Line: s.lines + s.countLines(behind) + 1, Reason: not.Reason}
 }
 
 func (s *Scanner) readError(err error) error {

@@ -161,7 +161,8 @@ func TestWhatIsNoTable(t *testing.T) {
 		{"many blank lines below", "a,b\n1,2\n" + strings.Repeat("\n", maxTrailer+1), "behind the last row"},
 	} {
 		_, err := Read(context.Background(), mem.New(), strings.NewReader(c.data), nil)
-		if !errors.Is(err, ErrNotTable) || !strings.Contains(err.Error(), c.reason) {
+		var not *NotTableError
+		if !errors.Is(err, ErrNotTable) || !errors.As(err, &not) || !strings.Contains(err.Error(), c.reason) {
 			t.Errorf("%s: got %v, expected %q", c.name, err, c.reason)
 		}
 	}
