@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
 )
 
@@ -81,12 +82,18 @@ type grid struct {
 	last   int               // the group of the last look-up
 }
 
-func openGrid(ctx context.Context, s *side, at span) (*grid, error) {
+// openGrid opens a span. Groups that are in shared are taken from there, and
+// those that are not put into it, so that equal groups are decoded once.
+func openGrid(ctx context.Context, s *side, at span, shared map[object.ID]*tabular.Group) (*grid, error) {
 	g := &grid{side: s, span: at, starts: make([]int, 1, at.len()+1), cells: make([][]tabular.Cells, len(s.cols))}
 	for _, ref := range s.groups[at.from:at.to] {
-		group, err := s.table.Group(ctx, ref)
-		if err != nil {
-			return nil, err
+		group := shared[ref.ID]
+		if group == nil || group.Rows() != ref.Rows || group.Width() != len(s.schema.Fields) {
+			var err error
+			if group, err = s.table.Group(ctx, ref); err != nil {
+				return nil, err
+			}
+			shared[ref.ID] = group
 		}
 		g.groups = append(g.groups, group)
 		g.starts = append(g.starts, g.starts[len(g.starts)-1]+ref.Rows)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
 )
 
@@ -114,8 +115,9 @@ func alignGroups(a, b []tabular.GroupRef, class func(tabular.GroupRef) int32) []
 
 // open reads the region's groups and matches the rows of both sides to the base.
 func (m *tableMerge) open(ctx context.Context, r *region) error {
+	shared := make(map[object.ID]*tabular.Group)
 	for s := range r.grids {
-		g, err := openGrid(ctx, &m.sides[s], r.at[s])
+		g, err := openGrid(ctx, &m.sides[s], r.at[s], shared)
 		if err != nil {
 			return err
 		}

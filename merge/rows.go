@@ -154,15 +154,38 @@ func (v *rowMerge) cell(sl *slot, s sideName, col int) ([]byte, bool) {
 	return g.cell(int(row), col), true
 }
 
+// gridRow is one row of a grid, found once for all its cells.
+type gridRow struct {
+	grid      *grid // nil if the version does not have the row
+	group, at int
+}
+
+func (v *rowMerge) row(sl *slot, s sideName) gridRow {
+	row := sl.in(s)
+	if row < 0 {
+		return gridRow{}
+	}
+	group, at := v.grids[s].locate(int(row))
+	return gridRow{v.grids[s], group, at}
+}
+
+func (r *gridRow) cell(col int) ([]byte, bool) {
+	if r.grid == nil || !r.grid.has(col) {
+		return nil, false
+	}
+	return r.grid.cells[col][r.group].At(r.at), true
+}
+
 // write merges one row and appends it to the result.
 func (v *rowMerge) write(sl slot) error {
 	v.stats.RowsMerged++
+	base, ours, theirs := v.row(&sl, sideBase), v.row(&sl, sideOurs), v.row(&sl, sideTheirs)
 	for c := range v.cols {
-		ours, inOurs := v.cell(&sl, sideOurs, c)
-		theirs, inTheirs := v.cell(&sl, sideTheirs, c)
+		ours, inOurs := ours.cell(c)
+		theirs, inTheirs := theirs.cell(c)
 		switch {
 		case inOurs && inTheirs:
-			base, inBase := v.cell(&sl, sideBase, c)
+			base, inBase := base.cell(c)
 			text, conflict := mergeValue(v.cols[c].field.Type, inBase, base, ours, theirs)
 			if conflict {
 				v.reportCell(&sl, c)

@@ -271,7 +271,7 @@ func (m *tableMerge) takeGroup(ctx context.Context, s *side, ref tabular.GroupRe
 // copyRows appends a group's rows, their exceptions put in the result's layout.
 func (m *tableMerge) copyRows(ctx context.Context, s *side, ref tabular.GroupRef) error {
 	at := int(slices.IndexFunc(s.groups, func(r tabular.GroupRef) bool { return r.First == ref.First }))
-	g, err := openGrid(ctx, s, span{at, at + 1})
+	g, err := openGrid(ctx, s, span{at, at + 1}, make(map[object.ID]*tabular.Group))
 	if err != nil {
 		return err
 	}
