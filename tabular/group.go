@@ -50,7 +50,9 @@ type inlineRule struct {
 	total int
 }
 
-func newInlineRule(total int) inlineRule { return inlineRule{all: total <= inlineAll} }
+func newInlineRule(total, rows int) inlineRule {
+	return inlineRule{all: total <= inlineAll && rows < minGroupRows}
+}
 
 func (r *inlineRule) inline(size int) bool {
 	if r.all {
@@ -116,7 +118,7 @@ func decodeGroup(o object.Object) (rows int, segments []segmentRef, err error) {
 			longest = max(longest, n-1)
 		}
 	}
-	if (linked || total > inlineAll) && longest > inlineOne || total > max(inlineTotal, inlineAll) {
+	if (linked || total > inlineAll || rows >= minGroupRows) && longest > inlineOne || total > max(inlineTotal, inlineAll) {
 		d.Fail("segments stand inline that are too long for it")
 	}
 	for i, n := range sizes {

@@ -43,7 +43,7 @@ func (d *desk) putGroup(b *Builder, j *groupJob, known []segmentRef) error {
 			return fmt.Errorf("read the parent's row group: %w", err)
 		}
 	}
-	segments, err := d.putSegments(b, bases, known)
+	segments, err := d.putSegments(b, j.rows, bases, known)
 	if err != nil {
 		return err
 	}
@@ -54,9 +54,9 @@ func (d *desk) putGroup(b *Builder, j *groupJob, known []segmentRef) error {
 }
 
 // putSegments puts those segments that neither stand inline nor exist.
-func (d *desk) putSegments(b *Builder, bases []object.ID, known []segmentRef) ([]segmentRef, error) {
+func (d *desk) putSegments(b *Builder, rows int, bases []object.ID, known []segmentRef) ([]segmentRef, error) {
 	segments := make([]segmentRef, len(d.ends))
-	rule := newInlineRule(len(d.payload))
+	rule := newInlineRule(len(d.payload), rows)
 	start := 0
 	for i, end := range d.ends {
 		payload := d.payload[start:end:end]
