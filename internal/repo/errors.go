@@ -38,6 +38,8 @@ var (
 	ErrNotFile = errors.New("not in that commit")
 	// ErrUnborn says that the branch has no commit yet.
 	ErrUnborn = errors.New("no commit yet")
+	// ErrDetached says that a commit is checked out that no branch follows.
+	ErrDetached = errors.New("no branch is checked out")
 	// ErrUnrelated says that two commits have no common ancestor.
 	ErrUnrelated = errors.New("no common history")
 	// ErrMismatch says that what lies here is not what was cited.

@@ -30,6 +30,7 @@ const (
 	remotesFile = "remotes.json"
 	lockFile    = "lock"
 	journalDir  = "journal"
+	cloningFile = "cloning"
 )
 
 // DefaultBranch is the first branch of a new dataset.
@@ -105,15 +106,37 @@ func (r *Repo) person(device refs.PeerID) refs.Person {
 }
 
 // create lays out the store for the chain's dataset. The format file comes last,
-// so that a folder with it is whole.
-func (r *Repo) create(ctx context.Context, chain *refs.Chain, key *refs.Key) (err error) {
-	store := r.path()
-	if _, err := os.Stat(filepath.Join(store, formatFile)); err == nil {
-		return fmt.Errorf("%s is a dataset: %w", r.Dir, ErrExists)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("making a dataset: %w", err)
+// so that a folder with it is whole. If it fails, what it has made goes again.
+func (r *Repo) create(ctx context.Context, chain *refs.Chain, key *refs.Key) error {
+	if err := r.vacant(); err != nil {
+		return err
 	}
-	if err := os.MkdirAll(store, 0o755); err != nil {
+	_, noFolder := os.Stat(r.Dir)
+	_, noStore := os.Stat(r.path())
+	err := r.lay(ctx, chain, key)
+	if err != nil && noStore != nil {
+		err = errors.Join(err, os.RemoveAll(r.path()))
+	}
+	if err != nil && noFolder != nil {
+		_ = os.Remove(r.Dir) // only if it is there and empty
+	}
+	return err
+}
+
+// vacant fails with [ErrExists] if the folder is a dataset, or is to be one.
+func (r *Repo) vacant() error {
+	for name, text := range map[string]string{formatFile: "%s is a dataset: %w", cloningFile: "a clone was cut in %s; go on with it: %w"} {
+		if _, err := os.Stat(r.path(name)); err == nil {
+			return fmt.Errorf(text, r.Dir, ErrExists)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("making a dataset: %w", err)
+		}
+	}
+	return nil
+}
+
+func (r *Repo) lay(ctx context.Context, chain *refs.Chain, key *refs.Key) error {
+	if err := os.MkdirAll(r.path(), 0o755); err != nil {
 		return fmt.Errorf("making a dataset: %w", err)
 	}
 	if _, err := refs.Create(ctx, r.path(refsDir), chain, r.refsOptions(key)); err != nil {
@@ -124,6 +147,9 @@ func (r *Repo) create(ctx context.Context, chain *refs.Chain, key *refs.Key) (er
 		return err
 	}
 	if err := r.writeHead(Head{Branch: head}); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if err := durable.WriteFile(r.path(formatFile), []byte(formatText), 0o644); err != nil {
@@ -254,4 +280,21 @@ func (r *Repo) owner() (name, orcid string) {
 	}
 	orcid, _ = r.settings.Get(settings.UserORCID)
 	return name, orcid
+}
+
+// Maintains reports whether what this device signs counts for the branch: whether
+// its owner is one of those whose word makes the dataset's state. Commits of
+// others stay in their copies until one of these takes them over. The device's
+// key is made if it is not there.
+func (r *Repo) Maintains(ctx context.Context, branch refs.Name) (bool, error) {
+	key, err := refs.OpenKey(ctx, r.o.Home)
+	if err != nil {
+		return false, err
+	}
+	chain, err := r.refs.Chain()
+	if err != nil {
+		return false, err
+	}
+	person, known := chain.Current().Person(key.PeerID())
+	return known && chain.Current().Rule(branch).MaySign(person), nil
 }

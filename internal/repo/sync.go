@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/constl/constl/internal/settings"
 	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/durable"
 	"github.com/constl/constl/object/pack"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
@@ -82,23 +84,26 @@ func Clone(ctx context.Context, url refs.URL, dir string, o *Options) (*Repo, *F
 // the same dataset was cut there.
 func (r *Repo) prepareClone(url refs.URL) (resumed bool, err error) {
 	entries, err := os.ReadDir(r.Dir)
-	if err != nil && !os.IsNotExist(err) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("cloning: %w", err)
 	}
-	marker := r.path("cloning")
-	if len(entries) == 1 && entries[0].Name() == worktree.StoreDir {
-		text, err := os.ReadFile(marker)
-		if err == nil && string(text) == url.Dataset.String() {
-			return true, nil
-		}
+	if _, err := os.Stat(r.path(formatFile)); err == nil {
+		return false, fmt.Errorf("%s is a dataset: %w; to get what is new there: constl pull", r.Dir, ErrExists)
 	}
-	if len(entries) > 0 {
+	marker := r.path(cloningFile)
+	text, err := os.ReadFile(marker)
+	switch {
+	case err == nil && string(text) == url.Dataset.String():
+		return true, nil
+	case err == nil:
+		return false, fmt.Errorf("%s holds a part of a clone of another dataset: %w; clone into a new folder", r.Dir, ErrExists)
+	case len(entries) > 1 || len(entries) == 1 && entries[0].Name() != worktree.StoreDir:
 		return false, fmt.Errorf("%s is not empty: %w; clone into a new folder", r.Dir, ErrExists)
 	}
 	if err := os.MkdirAll(r.path(packsDir), 0o755); err != nil {
 		return false, fmt.Errorf("cloning: %w", err)
 	}
-	return false, os.WriteFile(marker, []byte(url.Dataset.String()), 0o644)
+	return false, durable.WriteFile(marker, []byte(url.Dataset.String()), 0o644)
 }
 
 // abandonClone leaves what has arrived, so that a next try goes on from there, and
@@ -148,10 +153,10 @@ func (r *Repo) cloneInto(ctx context.Context, url refs.URL, key *refs.Key, resum
 	if err := r.firstCheckout(ctx, res); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(r.path(formatFile), []byte(formatText), 0o644); err != nil {
+	if err := durable.WriteFile(r.path(formatFile), []byte(formatText), 0o644); err != nil {
 		return nil, fmt.Errorf("cloning: %w", err)
 	}
-	return res, os.Remove(r.path("cloning"))
+	return res, os.Remove(r.path(cloningFile))
 }
 
 // firstCheckout goes to the branch that the remote has: main, or else the first.
@@ -179,7 +184,9 @@ func (r *Repo) firstCheckout(ctx context.Context, res *FetchResult) error {
 	if err != nil {
 		return err
 	}
-	if err := r.putFiles(ctx, r.store, files, files.paths(), nil); err != nil {
+	// An earlier clone may have put files there already, and a person may have
+	// changed them since.
+	if _, err := r.replaceFiles(ctx, &fileSet{}, files); err != nil {
 		return err
 	}
 	return r.writeHead(Head{Branch: branch})
@@ -293,24 +300,28 @@ func (r *Repo) takeTags(ctx context.Context, up *upstream) error {
 
 // Pull fetches from a remote and merges what is new on the branch that is checked
 // out: what the maintainers have signed, and, if the peer is named by its
-// address, what that peer has itself.
+// address, what that peer has itself. It fails with [ErrDetached] if no branch is
+// checked out.
 func (r *Repo) Pull(ctx context.Context, remote string) (*PullResult, error) {
-	fetched, err := r.Fetch(ctx, remote)
-	if err != nil {
-		return nil, err
-	}
 	head, err := r.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	res := &PullResult{FetchResult: fetched, MergeResult: &MergeResult{Before: head.Commit, After: head.Commit}}
 	if head.Branch == "" {
-		return nil, fmt.Errorf("no branch is checked out to pull into: %w; go to one with: constl switch main", ErrUnborn)
+		return nil, fmt.Errorf("%w to pull into", ErrDetached)
 	}
+	fetched, err := r.Fetch(ctx, remote)
+	if err != nil {
+		return nil, err
+	}
+	res := &PullResult{FetchResult: fetched, MergeResult: &MergeResult{Before: head.Commit, After: head.Commit}}
 	targets, err := fetched.up.heads(head.Branch)
 	if err != nil {
 		return nil, err
 	}
+	fetched.Aside = slices.DeleteFunc(fetched.Aside, func(name refs.Name) bool {
+		return name == head.Branch && slices.Contains(targets, fetched.Refs[name])
+	})
 	for _, target := range targets {
 		m, err := r.mergeCommit(ctx, target, fmt.Sprintf("Merge %s of %s", head.Branch.Short(), fetched.Remote))
 		if err != nil {

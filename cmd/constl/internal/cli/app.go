@@ -26,6 +26,9 @@ func Main(ctx context.Context, env Env, args []string) int {
 	if errors.Is(err, errFound) {
 		return exitFound
 	}
+	if ctx.Err() != nil {
+		err = interrupted(err)
+	}
 	a.report(err, slices.Contains(args, "--json"))
 	return exitCode(err)
 }
@@ -107,7 +110,7 @@ func (a *app) commands() []*cli.Command {
 		a.serveCommand(), a.fetchCommand(), a.pullCommand(), a.pushCommand(),
 		a.mergeCommand(), a.conflictsCommand(), a.resolveCommand(),
 		a.citeCommand(), a.verifyCommand(), a.fsckCommand(),
-		a.configCommand(), a.completionCommand(), a.versionCommand(),
+		a.tourCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(),
 	}
 	for _, c := range list {
 		c.OnUsageError = onUsageError
@@ -140,9 +143,14 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 
 // arguments checks how many arguments there are, and returns them.
 func (c *command) arguments(least, most int) ([]string, error) {
-	args := c.Args().Slice()
+	args := c.words()
 	if len(args) < least || most >= 0 && len(args) > most {
 		return nil, usage("constl help "+c.Command.Name, "constl %s takes %s, found %d argument(s)", c.Command.Name, c.Command.ArgsUsage, len(args))
 	}
 	return args, nil
+}
+
+// words returns the arguments without the "--" that keeps them apart from options.
+func (c *command) words() []string {
+	return slices.DeleteFunc(slices.Clone(c.Args().Slice()), func(arg string) bool { return arg == "--" })
 }

@@ -74,8 +74,7 @@ func runDiff(c *command) error {
 	})
 }
 
-// revsAndPaths parts the arguments at "--". The library takes the "--" itself
-// away only where no argument stands before it.
+// revsAndPaths parts the arguments at "--".
 func (c *command) revsAndPaths() (revs, paths []string, err error) {
 	revs = c.Args().Slice()
 	for i, arg := range revs {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,6 +44,17 @@ func usage(hint, format string, args ...any) error {
 	return &usageError{text: fmt.Sprintf(format, args...), hint: hint}
 }
 
+// errInterrupted says that the person ended the command.
+var errInterrupted = errors.New("interrupted: nothing is half-written, and what has arrived from a peer is kept")
+
+// interrupted returns what to say of a command that failed because it was ended.
+func interrupted(err error) error {
+	if errors.Is(err, context.Canceled) || exitCode(err) == exitNetwork {
+		return errInterrupted
+	}
+	return err
+}
+
 // exitCode returns the exit code for an error.
 func exitCode(err error) int {
 	var wrong *usageError
@@ -50,7 +62,7 @@ func exitCode(err error) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &wrong), anyOf(err, repo.ErrNotDataset, repo.ErrUnknownRevision, repo.ErrAmbiguous, repo.ErrNoRemote,
-		repo.ErrNotFile, repo.ErrUnborn, repo.ErrExists, repo.ErrNotMerging, refs.ErrInvalidName, refs.ErrInvalidURL, refs.ErrInvalidPeer, object.ErrName, settings.ErrUnknown, settings.ErrInvalid, cite.ErrSeveral):
+		repo.ErrNotFile, repo.ErrUnborn, repo.ErrDetached, repo.ErrExists, repo.ErrNotMerging, refs.ErrInvalidName, refs.ErrInvalidURL, refs.ErrInvalidPeer, refs.ErrWrongDataset, object.ErrName, settings.ErrUnknown, settings.ErrInvalid, cite.ErrSeveral):
 		return exitUsage
 	case anyOf(err, object.ErrCorrupt, object.ErrNotFound, object.ErrSignature, refs.ErrUntrusted, refs.ErrNewerFormat,
 		repo.ErrMismatch, quic.ErrWrongPeer, transport.ErrForged, transport.ErrRefused, transport.ErrProtocol):
@@ -98,6 +110,7 @@ var hints = []struct {
 	{repo.ErrUnresolved, "fill in the column 'resolution' of the .conflicts.csv file, or: constl resolve PATH --ours (or --theirs), then commit"},
 	{repo.ErrDirty, "commit the changes (constl commit -m MESSAGE) or drop them (constl restore PATH)"},
 	{repo.ErrUnborn, "record the folder first: constl commit -m MESSAGE"},
+	{repo.ErrDetached, "go to a branch: constl switch main, or make one here: constl switch -c NAME"},
 	{repo.ErrChanging, "close the program that writes the file, then try again"},
 	{repo.ErrLocked, "wait until it is done, then try again"},
 	{repo.ErrNoRemote, "see the remotes with: constl config, or give an address: constl://DATASET?peer=PEER@HOST:PORT"},
@@ -109,6 +122,7 @@ var hints = []struct {
 	{quic.ErrWrongPeer, "ask whoever gave you the address for the right one; nothing was taken from this peer"},
 	{transport.ErrNotAllowed, "ask a maintainer of the dataset; they can take your commits with: constl pull URL"},
 	{transport.ErrStale, "take their changes first: constl pull"},
+	{refs.ErrWrongDataset, "go to the folder of that dataset, or clone it: constl clone URL DIR"},
 	{transport.ErrNotFound, "check the address: the peer is there, but does not serve this dataset"},
 	{quic.ErrUnreachable, reachPeer},
 	{transport.ErrDisconnected, reachPeer},

@@ -37,6 +37,10 @@ func permute(lib *cli.App, args []string) []string {
 			own = append(own, word...)
 		}
 	}
+	if slices.Contains(arguments, "--") {
+		// The library takes one away if nothing stands before it.
+		own = append(own, "--")
+	}
 	return slices.Concat(args[:1], before, rest[:1], own, arguments)
 }
 

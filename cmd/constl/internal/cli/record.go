@@ -6,6 +6,7 @@ import (
 
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/object"
+	"github.com/constl/constl/refs"
 	"github.com/urfave/cli/v2"
 )
 
@@ -39,6 +40,7 @@ func runStatus(c *command) error {
 			}{st.Head.Branch.Short(), st.Head.Commit, st.Clean(), notNil(st.Changes), st.Merging, st.Conflicts})
 		}
 		c.printHead(st.Head)
+		c.noteMaintainer(r, st.Head.Branch)
 		if !st.Merging.IsZero() {
 			c.print("Merging %s: %s to resolve\n", st.Merging.Short(), plural(int64(st.Conflicts), "conflict"))
 			c.note("  see them: constl conflicts   give up: constl merge --abort\n")
@@ -54,6 +56,16 @@ func runStatus(c *command) error {
 		}
 		return nil
 	})
+}
+
+// noteMaintainer says what becomes of commits here if this device's word does not
+// count for the branch.
+func (c *command) noteMaintainer(r *repo.Repo, branch refs.Name) {
+	if ok, err := r.Maintains(c.ctx(), branch); err != nil || ok {
+		return // without a key it is the commit that says so
+	}
+	c.note("  you are not a maintainer of this dataset: your commits stay in this copy;\n" +
+		"  a maintainer takes them with: constl pull URL (the URL that constl serve prints here)\n")
 }
 
 func (c *command) printHead(h repo.Head) {
@@ -103,7 +115,7 @@ func runCommit(c *command) error {
 			}
 		}
 		var err error
-		if o.Paths, err = c.paths(r, c.Args().Slice()); err != nil {
+		if o.Paths, err = c.paths(r, c.words()); err != nil {
 			return err
 		}
 		res, err := r.Commit(c.ctx(), o)
@@ -114,6 +126,7 @@ func runCommit(c *command) error {
 			return c.printJSON(commitJSON(res))
 		}
 		c.printCommit(res, o.Message)
+		c.noteMaintainer(r, refs.Name(refs.HeadsPrefix+res.Branch))
 		return nil
 	})
 }

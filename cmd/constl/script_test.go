@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/constl/constl/cmd/constl/internal/cli"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// script is what one script has besides its folder.
+type script struct {
+	work    string
+	code    int // of the constl that ran last
+	servers map[string]*served
+}
+
+type scriptKey struct{}
+
+// scriptCommands are what scripts can say besides what testscript has.
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"constl":    cmdConstl,
+		"code":      cmdCode,
+		"sethome":   cmdSetHome,
+		"serve":     cmdServe,
+		"stopserve": cmdStopServe,
+		"jsonget":   cmdJSONGet,
+		"jsoneq":    cmdJSONEqual,
+		"editcell":  cmdEditCell,
+		"appendrow": cmdAppendRow,
+		"replace":   cmdReplace,
+		"damage":    cmdDamage,
+	}
+}
+
+func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
+
+// result is what a command line answered.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// run runs a command line in this process.
+func run(ctx context.Context, dir, home string, args ...string) result {
+	var out, errs bytes.Buffer
+	env := cli.Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Dir: dir, Home: home}
+	code := cli.Main(ctx, env, append([]string{"constl"}, args...))
+	return result{code, out.String(), errs.String()}
+}
+
+// home returns the folder of a person's key and settings, made with that name.
+func (s *script) home(name string) (string, error) {
+	dir := filepath.Join(s.work, ".home-"+name)
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	if res := run(context.Background(), s.work, dir, "config", "--global", "user.name", name); res.code != 0 {
+		return "", fmt.Errorf("naming %s: %s", name, res.stderr)
+	}
+	return dir, nil
+}
+
+// cmdConstl runs the command line; with "!" it must fail (see code).
+func cmdConstl(ts *testscript.TestScript, neg bool, args []string) {
+	res := run(context.Background(), ts.MkAbs("."), ts.Getenv("CONSTL_HOME"), args...)
+	_, _ = io.WriteString(ts.Stdout(), res.stdout)
+	_, _ = io.WriteString(ts.Stderr(), res.stderr)
+	scriptOf(ts).code = res.code
+	if neg == (res.code == 0) {
+		ts.Fatalf("constl %s: exit code %d\n%s%s", strings.Join(args, " "), res.code, res.stdout, res.stderr)
+	}
+}
+
+// cmdCode: code N asserts the exit code of the last constl.
+func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
+	if got := fmt.Sprint(scriptOf(ts).code); len(args) != 1 || got != args[0] {
+		ts.Fatalf("exit code %s, expected %v", got, args)
+	}
+}
+
+// cmdSetHome: sethome NAME goes on as the person of that name.
+func cmdSetHome(ts *testscript.TestScript, neg bool, args []string) {
+	home, err := scriptOf(ts).home(args[0])
+	ts.Check(err)
+	ts.Setenv("CONSTL_HOME", home)
+}
+
+// served is a server under way in this process.
+type served struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	code   int
+	stderr bytes.Buffer
+}
+
+func (s *served) stop() error {
+	s.cancel()
+	<-s.done
+	if s.code != 0 {
+		return fmt.Errorf("serve ended with %d: %s", s.code, s.stderr.String())
+	}
+	return nil
+}
+
+func (s *script) stopAll() {
+	for _, srv := range s.servers {
+		_ = srv.stop()
+	}
+}
+
+// startServer serves as a person would, and returns the lines that it prints first.
+func startServer(dir, home string, lines int, args ...string) (*served, []string, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	srv := &served{cancel: cancel, done: make(chan struct{})}
+	r, w := io.Pipe()
+	go func() {
+		defer close(srv.done)
+		env := cli.Env{Stdin: strings.NewReader(""), Stdout: w, Stderr: &srv.stderr, Dir: dir, Home: home}
+		srv.code = cli.Main(ctx, env, append([]string{"constl", "serve", "--listen", "127.0.0.1:0"}, args...))
+		_ = w.Close()
+	}()
+	var urls []string
+	for range lines {
+		var line string
+		if _, err := fmt.Fscanln(r, &line); err != nil {
+			cancel()
+			<-srv.done
+			return nil, nil, fmt.Errorf("serve printed no address: %s", srv.stderr.String())
+		}
+		urls = append(urls, line)
+	}
+	return srv, urls, nil
+}
+
+// cmdServe: serve NAME DIR… serves datasets as the current person until stopserve
+// NAME, and sets $URL to the address of the last.
+func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
+	s := scriptOf(ts)
+	var flags []string
+	for _, dir := range args[1:] {
+		flags = append(flags, "--dataset", dir)
+	}
+	srv, urls, err := startServer(ts.MkAbs("."), ts.Getenv("CONSTL_HOME"), len(args)-1, flags...)
+	ts.Check(err)
+	s.servers[args[0]] = srv
+	ts.Setenv("URL", urls[len(urls)-1])
+}
+
+func cmdStopServe(ts *testscript.TestScript, neg bool, args []string) {
+	s := scriptOf(ts)
+	ts.Check(s.servers[args[0]].stop())
+	delete(s.servers, args[0])
+}
+
+// field finds what a path as .tables[0].added leads to in a JSON file; .list.#
+// is the list's length. Strings are returned as they are, all else as JSON.
+func field(ts *testscript.TestScript, file, path string) string {
+	var v any
+	d := json.NewDecoder(strings.NewReader(ts.ReadFile(file)))
+	d.UseNumber()
+	ts.Check(d.Decode(&v))
+	path = strings.NewReplacer("[", ".", "]", "").Replace(path)
+	for _, name := range strings.Split(strings.Trim(path, "."), ".") {
+		switch x := v.(type) {
+		case map[string]any:
+			found, ok := x[name]
+			if !ok {
+				ts.Fatalf("%s: there is no %s", file, path)
+			}
+			v = found
+		case []any:
+			if name == "length" {
+				return fmt.Sprint(len(x))
+			}
+			n, err := strconv.Atoi(name)
+			if err != nil || n >= len(x) {
+				ts.Fatalf("%s: there is no %s among %d", file, path, len(x))
+			}
+			v = x[n]
+		default:
+			ts.Fatalf("%s: %s leads nowhere", file, path)
+		}
+	}
+	if text, ok := v.(string); ok {
+		return text
+	}
+	data, err := json.Marshal(v)
+	ts.Check(err)
+	return string(data)
+}
+
+// cmdJSONGet: jsonget FILE PATH VAR sets a variable to what stands there.
+func cmdJSONGet(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Setenv(args[2], field(ts, args[0], args[1]))
+}
+
+// cmdJSONEqual: jsoneq FILE PATH VALUE asserts what stands there.
+func cmdJSONEqual(ts *testscript.TestScript, neg bool, args []string) {
+	if got := field(ts, args[0], args[1]); (got == args[2]) == neg {
+		ts.Fatalf("%s is %q, expected (not: %v) %q", args[1], got, neg, args[2])
+	}
+}
+
+// cmdEditCell: editcell FILE ROW COLUMN VALUE changes a cell of a plain table without
+// quotes, as a spreadsheet would; rows count from 1.
+func cmdEditCell(ts *testscript.TestScript, neg bool, args []string) {
+	file := ts.MkAbs(args[0])
+	data, err := os.ReadFile(file)
+	ts.Check(err)
+	row, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(file, []byte(editCell(string(data), row, args[2], args[3])), 0o644))
+}
+
+func editCell(table string, row int, column, value string) string {
+	lines := strings.SplitAfter(table, "\n")
+	for i, name := range strings.Split(strings.TrimRight(lines[0], "\r\n"), ",") {
+		if name != column {
+			continue
+		}
+		text := strings.TrimRight(lines[row], "\r\n")
+		end := lines[row][len(text):]
+		cells := strings.Split(text, ",")
+		cells[i] = value
+		lines[row] = strings.Join(cells, ",") + end
+	}
+	return strings.Join(lines, "")
+}
+
+// cmdAppendRow: appendrow FILE TEXT adds a line.
+func cmdAppendRow(ts *testscript.TestScript, neg bool, args []string) {
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o644)
+	ts.Check(err)
+	_, err = f.WriteString(args[1] + "\n")
+	ts.Check(err)
+	ts.Check(f.Close())
+}
+
+// cmdReplace: replace FILE OLD NEW changes a text that must stand there once.
+func cmdReplace(ts *testscript.TestScript, neg bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if n := strings.Count(text, args[1]); n != 1 {
+		ts.Fatalf("%q stands %d times in %s:\n%s", args[1], n, args[0], text)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o644))
+}
+
+// cmdDamage: damage PATTERN OFFSET flips a bit of the largest file that matches; a
+// negative offset counts from the end.
+func cmdDamage(ts *testscript.TestScript, neg bool, args []string) {
+	found, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	offset, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(damage(found, offset))
+}
+
+func damage(files []string, offset int) error {
+	var file string
+	var largest []byte
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if len(data) > len(largest) {
+			file, largest = name, data
+		}
+	}
+	if offset < 0 {
+		offset += len(largest)
+	}
+	if offset < 0 || offset >= len(largest) {
+		return fmt.Errorf("no byte %d in the %d bytes of %q", offset, len(largest), file)
+	}
+	largest[offset] ^= 0x10
+	if runtime.GOOS == "windows" {
+		if err := os.Chmod(file, 0o644); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(file, largest, 0o644)
+}
