@@ -9,9 +9,9 @@ import (
 
 // oddRow reads any row and returns where the next one begins; 0 if the row does
 // not end within the bytes. Whatever the printer would print otherwise becomes an
-// exception. A row with exceptions, or with quotes inside quotes, is then printed
-// and compared; in all others each cell stands as it is or in quotes, as its rule
-// or its text wants it, and that is how it is printed.
+// exception. The row is then printed and compared, unless it has one cell for each
+// field, no exceptions, and no quotes inside quotes: then each cell stands as it
+// is or in quotes, as its rule or its text wants it, and that is how it is printed.
 func (r *run) oddRow(pos int) (int, error) {
 	width, have := len(r.rules), len(r.refs)
 	if cap(r.refs)-have < width {
@@ -21,7 +21,7 @@ func (r *run) oddRow(pos int) (int, error) {
 	clear(refs)
 	r.odd = r.odd[:0]
 	bytesHad := len(r.buf)
-	k, at, extra, doubled := 0, pos, 0, false
+	k, at, extra, doubled := 0, pos, -1, false
 	if r.plainTo > pos {
 		if n, start := r.splitCells(refs, pos, r.plainTo); n > 0 {
 			k, at = n, start
@@ -64,7 +64,7 @@ func (r *run) oddRow(pos int) (int, error) {
 	if at-pos > tabular.MaxRow {
 		return 0, notTable("a row of %d bytes, at most %d are allowed", at-pos, tabular.MaxRow)
 	}
-	if !doubled && len(r.exceptions) == first {
+	if k == width && !doubled && len(r.exceptions) == first {
 		return at + end, nil
 	}
 	return at + end, r.prove(at+end, refs, r.exceptions[first:], end == 0)
@@ -110,7 +110,8 @@ func (r *run) note(col int, code uint8, text []byte) {
 }
 
 // takeShape makes exceptions of a row that has not as many cells as there are
-// fields, or another line end. extra is where the cells beyond the fields begin.
+// fields, or another line end. extra is where the cells beyond the fields begin,
+// or -1.
 func (r *run) takeShape(cells, extra, at, end int) {
 	whole := func(code uint8, text []byte) {
 		r.exceptions = append(r.exceptions, tabular.Exception{Row: r.row, Col: tabular.WholeRow, Code: code, Text: text})
@@ -118,7 +119,7 @@ func (r *run) takeShape(cells, extra, at, end int) {
 	if cells < len(r.rules) {
 		whole(CodeShort, shortText(cells))
 	}
-	if extra > 0 {
+	if extra >= 0 {
 		whole(CodeExtra, r.buf[extra:at:at])
 	}
 	if text := r.buf[at : at+end : at+end]; end > 0 && string(text) != r.proof.end {

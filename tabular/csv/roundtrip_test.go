@@ -170,11 +170,15 @@ var seeds = []string{
 	",,\n,,\n1,2,3\n",
 	" a, b\n1, \"x, y\"\n2, z\n",
 	"a,b\r\n1,\"x\ny\"\r\n\"\"\r\n2,3\r\n",
+	"name\nx\ny\nz\nu\nv\nw\np\nq\nr\n,s\n,t\nu\n",
+	"\"a\",\"b\"\n\"x\",\"y\n\",\"\n\"\nz\",\"w\"\n",
 }
 
 func FuzzRoundTrip(f *testing.F) {
 	for _, seed := range seeds {
-		f.Add([]byte(seed), uint16(7))
+		for _, slab := range []uint16{0, 1, 7, 20} {
+			f.Add([]byte(seed), slab)
+		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte, slab uint16) {
 		whole, err := scan(data, "x.csv", 0)
