@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/durable"
 )
 
 const (
@@ -55,7 +56,7 @@ func (d *disk) lock(ctx context.Context) (unlock func(), err error) {
 		return nil, fmt.Errorf("refs: opening the lock file: %w", err)
 	}
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		ok, err := tryLock(f)
+		ok, err := durable.TryLock(f)
 		if err != nil {
 			f.Close()
 			return nil, fmt.Errorf("refs: locking %s: %w", f.Name(), err)
@@ -116,13 +117,13 @@ func (d *disk) replace(name string, data []byte) (err error) {
 	if err := d.before("rename " + name); err != nil {
 		return err
 	}
-	if err := rename(f.Name(), target); err != nil {
+	if err := durable.Rename(f.Name(), target); err != nil {
 		return err
 	}
 	if err := d.before("syncdir " + name); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(target))
+	return durable.SyncDir(filepath.Dir(target))
 }
 
 func (d *disk) fill(f *os.File, name string, data []byte) error {
@@ -147,7 +148,7 @@ func (d *disk) makeDirs(dirs ...string) error {
 		if err := os.MkdirAll(dir, mode); err != nil {
 			return err
 		}
-		if err := syncDir(filepath.Dir(dir)); err != nil {
+		if err := durable.SyncDir(filepath.Dir(dir)); err != nil {
 			return err
 		}
 	}
