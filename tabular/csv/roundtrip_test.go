@@ -170,7 +170,7 @@ var seeds = []string{
 	",,\n,,\n1,2,3\n",
 	" a, b\n1, \"x, y\"\n2, z\n",
 	"a,b\r\n1,\"x\ny\"\r\n\"\"\r\n2,3\r\n",
-	"name\nx\ny\nz\nu\nv\nw\np\nq\nr\n,s\n,t\nu\n",
+	"name\nx\ny\nz\nu\nv\nw\np\nq\nr\n,s\nt\n",
 	"\"a\",\"b\"\n\"x\",\"y\n\",\"\n\"\nz\",\"w\"\n",
 }
 
