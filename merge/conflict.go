@@ -112,9 +112,3 @@ func (v Version) String() string {
 	}
 	return fmt.Sprintf("%q", v.Text)
 }
-
-// swapped returns the conflict as the other side sees it.
-func (c Conflict) swapped() Conflict {
-	c.Ours, c.Theirs = c.Theirs, c.Ours
-	return c
-}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/constl/constl/merge"
 	"github.com/constl/constl/object/mem"
+	"github.com/constl/constl/tabular"
 	"github.com/constl/constl/tabular/csv"
 )
 
@@ -24,6 +25,7 @@ func TestForms(t *testing.T) {
 		{name: "R40 quotes around all", base: "id,n\n1,x\n2,y\n", ours: "\"id\",\"n\"\n\"1\",\"x\"\n\"2\",\"y\"\n", theirs: "id,n\n1,x\n2,y\n3,z\n", want: "\"id\",\"n\"\n\"1\",\"x\"\n\"2\",\"y\"\n\"3\",\"z\"\n"},
 		{name: "R40 end of the file", base: "id,n\n1,x\n2,y", ours: "id,n\n1,x\n2,y\n", theirs: "id,n\n1,x\n2,y\n3,z", want: "id,n\n1,x\n2,y\n3,z\n"},
 		{name: "R40 byte order mark", base: "id,n\n1,x\n2,y\n", ours: "\ufeffid,n\n1,x\n2,y\n", theirs: "id,n\n1,x\n2,Y\n", want: "\ufeffid,n\n1,x\n2,Y\n"},
+		{name: "R40 added by both", ours: "id,n\r\n1,x\r\n2,y\r\n", theirs: "id,n\n1,x\n3,z", want: "id,n\n1,x\n2,y\n3,z\n"},
 		{name: "R41 delimiter in two ways", base: "id,n\n1,x\n2,y\n", ours: "id;n\n1;x\n2;y\n", theirs: "id\tn\n1\tx\n2\ty\n", want: "id;n\n1;x\n2;y\n",
 			conflicts: []string{"layout (both sides changed the delimiter; it is that of ours)"}},
 		{name: "R42 spelling of a cell", base: "id,n,m\n1,x,a\n2,y,b\n", ours: "id,n,m\n1,x,a\n2,\"y\",b\n", theirs: "id,n,m\n1,x,a\n2,y,B\n", want: "id,n,m\n1,x,a\n2,\"y\",B\n"},
@@ -38,7 +40,10 @@ func TestForms(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			st := mem.New()
 			key := []string{"id"}
-			base := readCSV(t, st, []byte(tt.base), "t.csv", nil, key)
+			var base *tabular.Table
+			if tt.base != "" {
+				base = readCSV(t, st, []byte(tt.base), "t.csv", nil, key)
+			}
 			ours, theirs := readCSV(t, st, []byte(tt.ours), "t.csv", base, key), readCSV(t, st, []byte(tt.theirs), "t.csv", base, key)
 			r, err := merge.Tables(t.Context(), st, base, ours, theirs, csvOptions)
 			if err != nil {

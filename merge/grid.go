@@ -104,14 +104,6 @@ func openGrid(ctx context.Context, s *side, at span, shared map[object.ID]*tabul
 // rows returns the number of rows.
 func (g *grid) rows() int { return g.starts[len(g.starts)-1] }
 
-// first returns how many rows of the side's table stand before the grid.
-func (g *grid) first() int64 {
-	if len(g.groups) == 0 {
-		return 0
-	}
-	return g.side.groups[g.span.from].First
-}
-
 // load makes columns ready; those that the side does not have are skipped.
 func (g *grid) load(ctx context.Context, cols ...int) error {
 	for _, c := range cols {

@@ -282,13 +282,21 @@ func (m *jsonMerge) object(path string, base, ours, theirs *value) *value {
 	out := &value{kind: '{'}
 	for _, i := range order {
 		out.names, out.parts = append(out.names, names[i]), append(out.parts, merged[i])
-		if at := ours.index(names[i]); at >= 0 {
-			out.quote = append(out.quote, ours.quote[at])
-		} else {
-			out.quote = append(out.quote, theirs.quote[theirs.index(names[i])])
-		}
+		out.quote = append(out.quote, spelling(names[i], ours, theirs))
 	}
 	return out
+}
+
+// spelling returns how a member's name stands in the objects that have it.
+func spelling(name string, ours, theirs *value) string {
+	o, t := ours.index(name), theirs.index(name)
+	switch {
+	case o < 0:
+		return theirs.quote[t]
+	case t < 0:
+		return ours.quote[o]
+	}
+	return min(ours.quote[o], theirs.quote[t])
 }
 
 // pointerToken escapes a name for a JSON pointer.

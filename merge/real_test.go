@@ -2,9 +2,7 @@ package merge_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,18 +16,7 @@ import (
 	"github.com/constl/constl/tabular/csv"
 )
 
-// csvCodec is what a program passes for the tables of tabular/csv.
-type csvCodec struct{}
-
-func (csvCodec) MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (tabular.Layout, merge.CarryFunc, []string, error) {
-	return csv.MergeLayout(base, ours, theirs, fields)
-}
-
-func (csvCodec) WriteTable(ctx context.Context, w io.Writer, t *tabular.Table) error {
-	return csv.Write(ctx, w, t, nil)
-}
-
-var csvOptions = &merge.Options{Codecs: map[string]merge.Codec{csv.Codec: csvCodec{}}}
+var csvOptions = &merge.Options{Codecs: map[string]merge.Codec{csv.Codec: csv.Merger{}}}
 
 func readCSV(t testing.TB, st object.ReadWriter, data []byte, name string, parent *tabular.Table, key []string) *tabular.Table {
 	t.Helper()

@@ -3,6 +3,8 @@ package csv
 import (
 	"bytes"
 	"cmp"
+	"context"
+	"io"
 	"slices"
 
 	"github.com/constl/constl/tabular"
@@ -36,6 +38,22 @@ func MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (tab
 		return tabular.Layout{}, nil, nil, err
 	}
 	return encoded, m.carry, m.conflicts, nil
+}
+
+// Merger is this package as merge.Codec asks for it.
+type Merger struct {
+	// Workers is the number of goroutines that print; 0 is one per processor.
+	Workers int
+}
+
+// MergeLayout is the function of that name.
+func (Merger) MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (tabular.Layout, func(x tabular.Exception, from *tabular.Table, col int, row [][]byte) (tabular.Exception, bool), []string, error) {
+	return MergeLayout(base, ours, theirs, fields)
+}
+
+// WriteTable writes the file that the table stands for, as [Write] does.
+func (m Merger) WriteTable(ctx context.Context, w io.Writer, t *tabular.Table) error {
+	return Write(ctx, w, t, &WriteOptions{Workers: m.Workers})
 }
 
 type layoutMerge struct {

@@ -1,0 +1,75 @@
+package merge
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/constl/constl/object"
+)
+
+// maxCrissCross bounds how deep merge bases are merged to find a base for them.
+const maxCrissCross = 8
+
+// Commits merges the trees of two commits over their merge base. Where there are
+// several bases these are merged first, in the order of their ids, and the result
+// is the base; what they contradict each other about is then settled by what
+// stands in that result. It fails if a commit cannot be read, and as [Trees] does.
+func Commits(ctx context.Context, rw object.ReadWriter, ours, theirs object.ID, o *Options) (*Result, error) {
+	bases, err := Bases(ctx, rw, ours, theirs)
+	if err != nil {
+		return nil, err
+	}
+	base, err := virtualBase(ctx, rw, bases, o, maxCrissCross)
+	if err != nil {
+		return nil, fmt.Errorf("merge the merge bases: %w", err)
+	}
+	var trees [2]object.ID
+	for i, id := range []object.ID{ours, theirs} {
+		c, err := object.ReadCommit(ctx, rw, id)
+		if err != nil {
+			return nil, fmt.Errorf("merge commits: %w", err)
+		}
+		trees[i] = c.Tree
+	}
+	r, err := Trees(ctx, rw, base, trees[0], trees[1], o)
+	if err != nil {
+		return nil, err
+	}
+	r.Bases = bases
+	return r, nil
+}
+
+// virtualBase returns one tree that stands for several bases.
+func virtualBase(ctx context.Context, rw object.ReadWriter, bases []object.ID, o *Options, depth int) (object.ID, error) {
+	if len(bases) == 0 {
+		return object.ID{}, nil
+	}
+	first, err := object.ReadCommit(ctx, rw, bases[0])
+	if err != nil {
+		return object.ID{}, err
+	}
+	tree := first.Tree
+	if depth == 0 {
+		return tree, nil
+	}
+	for _, id := range bases[1:] {
+		next, err := object.ReadCommit(ctx, rw, id)
+		if err != nil {
+			return object.ID{}, err
+		}
+		below, err := Bases(ctx, rw, bases[0], id)
+		if err != nil {
+			return object.ID{}, err
+		}
+		base, err := virtualBase(ctx, rw, below, o, depth-1)
+		if err != nil {
+			return object.ID{}, err
+		}
+		r, err := Trees(ctx, rw, base, tree, next.Tree, o)
+		if err != nil {
+			return object.ID{}, err
+		}
+		tree = r.Tree
+	}
+	return tree, nil
+}
