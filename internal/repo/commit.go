@@ -94,6 +94,9 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 	if err := r.moveHead(ctx, head, id); err != nil {
 		return nil, err
 	}
+	if len(o.Paths) == 0 {
+		s.cache.Same(s.files, tree)
+	}
 	s.finish()
 	if merging != nil {
 		if err := r.endMerge(merging); err != nil {

@@ -67,26 +67,32 @@ type TableInfo struct {
 
 // newSnapshot scans the folder. Paths are relative to the dataset's folder.
 func (r *Repo) newSnapshot(ctx context.Context, rw object.ReadWriter, base *fileSet, paths []string) (*snapshot, error) {
+	s, err := r.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.rw, s.base, s.paths = rw, base, paths
+	return s, s.checkPaths()
+}
+
+// look scans the folder, to be compared or recorded.
+func (r *Repo) look(ctx context.Context) (*snapshot, error) {
 	ignore, err := worktree.ReadIgnore(r.Dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &snapshot{r: r, rw: rw, base: base, paths: paths}
+	s := &snapshot{r: r}
 	if s.files, err = worktree.Scan(ctx, r.Dir, ignore); err != nil {
 		return nil, err
 	}
 	s.cache = worktree.LoadCache(r.path(statFile))
-	if len(paths) == 0 {
-		s.cache.Keep(s.files)
-	}
 	for i := range s.files {
 		s.total += s.files[i].Size
 	}
-	return s, s.checkPaths()
+	return s, nil
 }
 
-// checkPaths fails if a path that was asked for names nothing, or if a name can't
-// be recorded.
+// checkPaths fails if a path that was asked for names nothing.
 func (s *snapshot) checkPaths() error {
 	for _, p := range s.paths {
 		known := p == "." || slices.ContainsFunc(s.files, func(f worktree.File) bool { return within(f.Path, []string{p}) })
@@ -97,6 +103,11 @@ func (s *snapshot) checkPaths() error {
 			return fmt.Errorf("%s: %w, nor in the folder", p, ErrNotFile)
 		}
 	}
+	return nil
+}
+
+// checkNames fails if a name can't be recorded.
+func (s *snapshot) checkNames() error {
 	folders := make(map[string][]string)
 	seen := make(map[string]bool)
 	for _, f := range s.files {
@@ -116,7 +127,7 @@ func (s *snapshot) checkPaths() error {
 // take records everything and returns the tree.
 func (s *snapshot) take(ctx context.Context) (object.ID, error) {
 	s.result = &fileSet{files: make(map[string]object.TreeEntry, len(s.files))}
-	if err := s.readPackage(); err != nil {
+	if err := errors.Join(s.checkNames(), s.readPackage()); err != nil {
 		return object.ID{}, err
 	}
 	for name, e := range s.base.files {
@@ -280,6 +291,7 @@ func (s *snapshot) recordLink(ctx context.Context, f worktree.File) error {
 		return fmt.Errorf("reading the link: %w", err)
 	}
 	target = filepath.ToSlash(target)
+	s.remember(f, object.Sum([]byte(target)), time.Now())
 	id, err := s.rw.Put(ctx, object.New(object.KindChunk, []byte(target)), object.ID{})
 	if err != nil {
 		return err
@@ -317,7 +329,7 @@ func (s *snapshot) store(ctx context.Context, f worktree.File, old object.TreeEn
 }
 
 // finish writes the stat cache back. A failure costs time later, nothing else.
-func (s *snapshot) finish() { _ = s.cache.Save() }
+func (s *snapshot) finish() { _ = s.cache.Save(s.files) }
 
 // readPackage reads the folder's datapackage.json, if there is one.
 func (s *snapshot) readPackage() error {

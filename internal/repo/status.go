@@ -2,9 +2,9 @@ package repo
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/object"
@@ -37,12 +37,19 @@ func (r *Repo) Status(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	st := &Status{Head: head}
-	base, err := r.filesAt(ctx, head.Commit)
+	s, err := r.look(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if st.Changes, err = r.changes(ctx, base, nil); err != nil {
+	if tree, err := r.treeOf(ctx, head.Commit); err != nil {
 		return nil, err
+	} else if !s.cache.Clean(s.files, tree) {
+		if s.base, err = readFiles(ctx, r.store, tree); err != nil {
+			return nil, err
+		}
+		if st.Changes, err = s.compare(ctx); err != nil {
+			return nil, err
+		}
 	}
 	merging, err := r.readMerge()
 	if err != nil || merging == nil {
@@ -53,22 +60,44 @@ func (r *Repo) Status(ctx context.Context) (*Status, error) {
 	return st, err
 }
 
+// treeOf returns the tree of a commit; that of no commit is zero.
+func (r *Repo) treeOf(ctx context.Context, commit object.ID) (object.ID, error) {
+	if commit.IsZero() {
+		return object.ID{}, nil
+	}
+	c, err := object.ReadCommit(ctx, r.store, commit)
+	if err != nil {
+		return object.ID{}, err
+	}
+	return c.Tree, nil
+}
+
 // changes lists the files of the folder that differ from base, within the paths.
 func (r *Repo) changes(ctx context.Context, base *fileSet, paths []string) ([]FileChange, error) {
 	s, err := r.newSnapshot(ctx, nil, base, paths)
 	if err != nil {
 		return nil, err
 	}
+	if len(paths) == 0 && s.cache.Clean(s.files, base.folders[""]) {
+		return nil, nil
+	}
+	return s.compare(ctx)
+}
+
+// compare lists the files of the folder that differ from base.
+func (s *snapshot) compare(ctx context.Context) ([]FileChange, error) {
 	defer s.finish()
 	var list []FileChange
-	gone := maps.Clone(base.files)
+	tracked := 0
 	for i, f := range s.files {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		old, known := gone[f.Path]
-		delete(gone, f.Path)
-		if !within(f.Path, paths) {
+		old, known := s.base.files[f.Path]
+		if known {
+			tracked++
+		}
+		if !within(f.Path, s.paths) {
 			continue
 		}
 		same, err := s.sameAs(ctx, f, old, known)
@@ -82,15 +111,31 @@ func (r *Repo) changes(ctx context.Context, base *fileSet, paths []string) ([]Fi
 			}
 			list = append(list, FileChange{f.Path, status})
 		}
-		r.o.Progress("comparing files", int64(i+1), int64(len(s.files)))
+		s.r.o.Progress("comparing files", int64(i+1), int64(len(s.files)))
 	}
-	for name := range gone {
-		if within(name, paths) {
+	if tracked < len(s.base.files) {
+		list = append(list, s.deleted()...)
+	}
+	slices.SortFunc(list, func(a, b FileChange) int { return strings.Compare(a.Path, b.Path) })
+	if len(list) == 0 && len(s.paths) == 0 {
+		s.cache.Same(s.files, s.base.folders[""])
+	}
+	return list, nil
+}
+
+// deleted lists the files of base that the folder does not have.
+func (s *snapshot) deleted() []FileChange {
+	present := make(map[string]bool, len(s.files))
+	for _, f := range s.files {
+		present[f.Path] = true
+	}
+	var list []FileChange
+	for name := range s.base.files {
+		if !present[name] && within(name, s.paths) {
 			list = append(list, FileChange{name, "deleted"})
 		}
 	}
-	slices.SortFunc(list, func(a, b FileChange) int { return strings.Compare(a.Path, b.Path) })
-	return list, nil
+	return list
 }
 
 // sameAs reports whether a file is what the entry says.
@@ -104,7 +149,12 @@ func (s *snapshot) sameAs(ctx context.Context, f worktree.File, old object.TreeE
 		if err != nil {
 			return false, err
 		}
-		return worktree.LinkIs(s.r.Dir, f.Path, target), nil
+		began := time.Now()
+		same := worktree.LinkIs(s.r.Dir, f.Path, target)
+		if same {
+			s.remember(f, object.Sum([]byte(target)), began)
+		}
+		return same, nil
 	case old.Size != f.Size || executable(f, old) != old.Executable:
 		return false, nil
 	}

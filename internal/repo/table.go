@@ -87,21 +87,6 @@ func writeRows(ctx context.Context, w io.Writer, t *tabular.Table, from, to int6
 	return csv.WriteRows(ctx, w, t, &csv.RowsOptions{From: from, To: to, Columns: cols})
 }
 
-// csvCodec is what a merge needs of delimited text.
-type csvCodec struct{}
-
-var _ merge.Codec = csvCodec{}
-
-// MergeLayout implements [merge.LayoutMerger].
-func (csvCodec) MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (tabular.Layout, merge.CarryFunc, []string, error) {
-	return csv.MergeLayout(base, ours, theirs, fields)
-}
-
-// WriteTable implements [merge.Codec].
-func (csvCodec) WriteTable(ctx context.Context, w io.Writer, t *tabular.Table) error {
-	return writeTable(ctx, w, t)
-}
-
 func mergeOptions() *merge.Options {
-	return &merge.Options{Codecs: map[string]merge.Codec{csv.Codec: csvCodec{}}}
+	return &merge.Options{Codecs: map[string]merge.Codec{csv.Codec: csv.Merger{}}}
 }

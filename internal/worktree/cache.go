@@ -5,48 +5,80 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/durable"
 )
 
 // Cache remembers the plain BLAKE3 hash of files by their stamps, so that an
-// unchanged file is not read again. It is only ever a saving: a file whose
-// stamp is too fresh to be sure, or that the cache does not know, is read. It
-// is for one goroutine at a time.
+// unchanged file is not read again, and the tree that a folder was last found to
+// be the same as, so that an unchanged folder is not even compared. It is only
+// ever a saving: a file whose stamp is too fresh to be sure, or that the cache
+// does not know, is read. It is for one goroutine at a time.
 type Cache struct {
 	path    string
-	entries map[string]cached
+	tree    object.ID
+	known   []cached // in the order of Scan
+	fresh   map[string]cached
 	changed bool
 }
 
 type cached struct {
+	path  string
 	stamp Stamp
 	sum   object.ID
 }
 
-const cacheVersion = 1
+const cacheVersion = 2
 
 // LoadCache reads the cache file at path. A missing or damaged file gives an
 // empty cache, since nothing depends on it.
 func LoadCache(path string) *Cache {
-	c := &Cache{path: path, entries: make(map[string]cached)}
+	c := &Cache{path: path, fresh: make(map[string]cached)}
 	data, err := os.ReadFile(path)
 	if err != nil || c.decode(data) != nil {
-		clear(c.entries)
+		c.known, c.tree = nil, object.ID{}
 	}
 	return c
+}
+
+// Clean reports whether the files, all that [Scan] found, are those of the tree,
+// each unchanged. A false "no" costs a comparison, nothing else.
+func (c *Cache) Clean(files []File, tree object.ID) bool {
+	if tree.IsZero() || c.tree != tree || len(files) != len(c.known) || len(c.fresh) > 0 {
+		return false
+	}
+	for i := range files {
+		if files[i].Path != c.known[i].path || files[i].Stamp != c.known[i].stamp {
+			return false
+		}
+	}
+	return true
 }
 
 // Sum returns the hash of the file's content, if it is known and the file has
 // not changed since.
 func (c *Cache) Sum(f File) (object.ID, bool) {
-	e, ok := c.entries[f.Path]
-	if !ok || e.stamp != f.Stamp {
-		return object.ID{}, false
+	e, ok := c.fresh[f.Path]
+	if !ok {
+		var i int
+		if i, ok = slices.BinarySearchFunc(c.known, f.Path, func(e cached, path string) int { return comparePaths(e.path, path) }); ok {
+			e = c.known[i]
+		}
 	}
-	return e.sum, true
+	return e.sum, ok && e.stamp == f.Stamp
+}
+
+// comparePaths orders paths as [Scan] does: by folder, then by name.
+func comparePaths(a, b string) int {
+	i, j := strings.LastIndexByte(a, '/'), strings.LastIndexByte(b, '/')
+	if c := strings.Compare(a[:max(i, 0)], b[:max(j, 0)]); c != 0 {
+		return c
+	}
+	return strings.Compare(a[i+1:], b[j+1:])
 }
 
 // Remember records that the file, whose stamp was taken before it was read, had
@@ -55,43 +87,59 @@ func (c *Cache) Remember(f File, sum object.ID, read time.Time) {
 	if !f.Stamp.settled(read) {
 		return
 	}
-	c.entries[f.Path] = cached{stamp: f.Stamp, sum: sum}
+	c.fresh[f.Path] = cached{path: f.Path, stamp: f.Stamp, sum: sum}
 	c.changed = true
 }
 
-// Keep drops every entry whose path is not among the files.
-func (c *Cache) Keep(files []File) {
-	if len(c.entries) == 0 {
-		return
-	}
-	present := make(map[string]bool, len(files))
+// Same records that the files, all that [Scan] found, are those of the tree. It
+// has an effect only if all of them are remembered.
+func (c *Cache) Same(files []File, tree object.ID) {
+	next := make([]cached, 0, len(files))
 	for _, f := range files {
-		present[f.Path] = true
-	}
-	for path := range c.entries {
-		if !present[path] {
-			delete(c.entries, path)
-			c.changed = true
+		sum, ok := c.Sum(f)
+		if !ok {
+			return
 		}
+		next = append(next, cached{path: f.Path, stamp: f.Stamp, sum: sum})
 	}
+	c.changed = c.changed || c.tree != tree || len(next) != len(c.known)
+	c.tree, c.known = tree, next
+	clear(c.fresh)
 }
 
-// Save writes the cache back if it has changed, atomically.
-func (c *Cache) Save() error {
+// merge brings what was remembered since the last save into the known entries,
+// of files that are still there.
+func (c *Cache) merge(files []File) {
+	next := make([]cached, 0, len(files))
+	for _, f := range files {
+		if sum, ok := c.Sum(f); ok {
+			next = append(next, cached{path: f.Path, stamp: f.Stamp, sum: sum})
+		}
+	}
+	if len(c.fresh) > 0 {
+		c.tree = object.ID{}
+	}
+	c.known = next
+	clear(c.fresh)
+}
+
+// Save writes the cache back if it has changed, atomically. files are all that
+// [Scan] found.
+func (c *Cache) Save(files []File) error {
 	if !c.changed {
 		return nil
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(c.path), "stat-*.tmp")
-	if err != nil {
-		return fmt.Errorf("writing the stat cache: %w", err)
+	if len(c.fresh) > 0 {
+		c.merge(files)
 	}
-	_, err = tmp.Write(c.encode())
-	err = errors.Join(err, tmp.Close())
+	// Without a sync: what a crash leaves of it is either whole or not believed.
+	tmp := fmt.Sprintf("%s-%d.tmp", c.path, os.Getpid())
+	err := os.WriteFile(tmp, c.encode(), 0o644)
 	if err == nil {
-		err = os.Rename(tmp.Name(), c.path)
+		err = durable.Rename(tmp, c.path)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("writing the stat cache: %w", err), os.Remove(tmp.Name()))
+		return errors.Join(fmt.Errorf("saving the stat cache: %w", err), os.Remove(tmp))
 	}
 	c.changed = false
 	return nil
@@ -100,9 +148,11 @@ func (c *Cache) Save() error {
 func (c *Cache) encode() []byte {
 	var e object.Encoder
 	e.Byte(cacheVersion)
-	e.Uvarint(uint64(len(c.entries)))
-	for path, entry := range c.entries {
-		e.Text(path)
+	e.ID(c.tree)
+	e.Uvarint(uint64(len(c.known)))
+	for i := range c.known {
+		entry := &c.known[i]
+		e.Text(entry.path)
 		e.Uvarint(uint64(entry.stamp.Size))
 		e.Varint(entry.stamp.ModTime)
 		e.Varint(entry.stamp.Change)
@@ -126,16 +176,20 @@ func (c *Cache) decode(data []byte) error {
 	if d.Byte() != cacheVersion {
 		return object.ErrCorrupt
 	}
-	for range d.Count(object.IDSize + 6) {
-		path := d.Text(1 << 16)
-		var e cached
+	c.tree = d.ID()
+	c.known = make([]cached, d.Count(object.IDSize+6))
+	for i := range c.known {
+		e := &c.known[i]
+		e.path = d.Text(1 << 16)
 		e.stamp.Size = int64(d.Uvarint())
 		e.stamp.ModTime = d.Varint()
 		e.stamp.Change = d.Varint()
 		e.stamp.Inode = d.Uvarint()
 		e.stamp.Mode = fs.FileMode(d.Uvarint())
 		e.sum = d.ID()
-		c.entries[path] = e
+		if i > 0 && comparePaths(c.known[i-1].path, e.path) >= 0 {
+			d.Fail("%q does not belong after %q", e.path, c.known[i-1].path)
+		}
 	}
 	return d.Close()
 }

@@ -35,6 +35,36 @@ type pattern struct {
 	glob    string
 	whole   bool
 	folders bool
+	// Most patterns are a text with at most one star at an end, which needs no
+	// search: the text, and where the star stands.
+	text string
+	star byte // 0 none, 'a' after the text, 'b' before it, '?' anything else
+}
+
+// simplify sets text and star.
+func (p *pattern) simplify() {
+	p.text, p.star = p.glob, 0
+	if before, ok := strings.CutPrefix(p.text, "*"); ok {
+		p.text, p.star = before, 'b'
+	} else if after, ok := strings.CutSuffix(p.text, "*"); ok {
+		p.text, p.star = after, 'a'
+	}
+	if strings.ContainsAny(p.text, "*?[\\") || p.star != 0 && p.whole {
+		p.star = '?'
+	}
+}
+
+func (p *pattern) match(subject string) bool {
+	switch p.star {
+	case 0:
+		return subject == p.text
+	case 'a':
+		return strings.HasPrefix(subject, p.text)
+	case 'b':
+		return strings.HasSuffix(subject, p.text)
+	}
+	ok, _ := path.Match(p.glob, subject)
+	return ok
 }
 
 // ReadIgnore returns the rules of the folder root: the usual leavings of office
@@ -75,6 +105,7 @@ func (ig *Ignore) add(line string) {
 	p.glob, p.folders = strings.CutSuffix(p.glob, "/")
 	p.whole = strings.Contains(p.glob, "/")
 	p.glob = strings.TrimPrefix(p.glob, "/")
+	p.simplify()
 	ig.patterns = append(ig.patterns, p)
 }
 
@@ -88,15 +119,17 @@ func (ig *Ignore) Match(name string, folder bool) bool {
 	if ig == nil {
 		return false
 	}
-	for _, p := range ig.patterns {
+	base := name[strings.LastIndexByte(name, '/')+1:]
+	for i := range ig.patterns {
+		p := &ig.patterns[i]
 		if p.folders && !folder {
 			continue
 		}
-		subject := name
-		if !p.whole {
-			subject = path.Base(name)
+		subject := base
+		if p.whole {
+			subject = name
 		}
-		if ok, _ := path.Match(p.glob, subject); ok {
+		if p.match(subject) {
 			return true
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -42,8 +41,8 @@ type File struct {
 // nor a symbolic link.
 var ErrUnsupported = errors.New("worktree: neither a file, a folder nor a symbolic link")
 
-// Scan lists the files below root that are not ignored, sorted by path. It
-// opens none of them. It fails if a folder can't be read, if it finds a device,
+// Scan lists the files below root that are not ignored, in the order of their
+// folders' paths and within a folder of their names. It opens none of them. It fails if a folder can't be read, if it finds a device,
 // socket or pipe ([ErrUnsupported]), or if a symbolic link leads out of root
 // ([ErrEscapes]).
 func Scan(ctx context.Context, root string, ignore *Ignore) ([]File, error) {
@@ -57,8 +56,18 @@ func Scan(ctx context.Context, root string, ignore *Ignore) ([]File, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(s.files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	return s.files, nil
+	slices.SortFunc(s.folders, func(a, b folderFiles) int { return strings.Compare(a.path, b.path) })
+	files := make([]File, 0, s.count)
+	for _, f := range s.folders {
+		files = append(files, f.files...)
+	}
+	return files, nil
+}
+
+// folderFiles are the files of one folder, sorted by name.
+type folderFiles struct {
+	path  string
+	files []File
 }
 
 type scanner struct {
@@ -68,8 +77,10 @@ type scanner struct {
 	cancel context.CancelCauseFunc
 	group  sync.WaitGroup
 	slots  chan struct{}
-	mu     sync.Mutex
-	files  []File
+
+	mu      sync.Mutex
+	folders []folderFiles
+	count   int
 }
 
 func (s *scanner) folder(rel string) {
@@ -84,7 +95,10 @@ func (s *scanner) folder(rel string) {
 	}
 	files := make([]File, 0, len(entries))
 	for _, e := range entries {
-		name := path.Join(rel, e.Name())
+		name := e.Name()
+		if rel != "" {
+			name = rel + "/" + name
+		}
 		if s.ignore.Match(name, e.IsDir()) {
 			continue
 		}
@@ -103,7 +117,8 @@ func (s *scanner) folder(rel string) {
 		files = append(files, f)
 	}
 	s.mu.Lock()
-	s.files = append(s.files, files...)
+	s.folders = append(s.folders, folderFiles{rel, files})
+	s.count += len(files)
 	s.mu.Unlock()
 }
 

@@ -54,7 +54,7 @@ func TestScanListsSortedAndIgnores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{".constlignore", "a.csv", "a/z.csv", "b.csv", "raw/keep.csv"}
+	want := []string{".constlignore", "a.csv", "b.csv", "a/z.csv", "raw/keep.csv"}
 	if diff := cmp.Diff(want, paths(files)); diff != "" {
 		t.Error(diff)
 	}
@@ -107,7 +107,7 @@ func TestCacheTrustsOnlySettledStamps(t *testing.T) {
 		t.Error("a file read in the tick of its last change is trusted")
 	}
 	cache.Remember(f, sum, modified.Add(time.Minute))
-	if err := cache.Save(); err != nil {
+	if err := cache.Save(files); err != nil {
 		t.Fatal(err)
 	}
 	cache = LoadCache(path)
@@ -119,14 +119,26 @@ func TestCacheTrustsOnlySettledStamps(t *testing.T) {
 	if _, ok := cache.Sum(grown); ok {
 		t.Error("a grown file is trusted")
 	}
-	cache.Keep(nil)
-	if _, ok := cache.Sum(f); ok {
-		t.Error("a file that is gone is remembered")
+	tree := object.Sum([]byte("tree"))
+	if cache.Clean(files, tree) {
+		t.Error("a folder that nobody compared is taken for clean")
+	}
+	cache.Same(files, tree)
+	if err := cache.Save(files); err != nil {
+		t.Fatal(err)
+	}
+	cache = LoadCache(path)
+	if !cache.Clean(files, tree) || cache.Clean(files, sum) || cache.Clean(nil, tree) || cache.Clean([]File{grown}, tree) {
+		t.Error("clean folders are mistaken")
+	}
+	cache.Remember(grown, sum, modified.Add(time.Minute))
+	if cache.Clean(files, tree) {
+		t.Error("a folder with a changed file is taken for clean")
 	}
 	if err := os.WriteFile(path, []byte("damaged"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if len(LoadCache(path).entries) != 0 {
+	if _, ok := LoadCache(path).Sum(f); ok {
 		t.Error("a damaged cache is used")
 	}
 }
