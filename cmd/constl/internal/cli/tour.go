@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"context"
 	"embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -55,7 +53,7 @@ func runTour(c *command) error {
 	}
 	if err := t.play(); err != nil {
 		if c.ctx().Err() != nil {
-			return fmt.Errorf("the tour was stopped; what it made so far is in %s: %w", dir, context.Canceled)
+			c.note("The tour was stopped; what it made so far is in %s\n", dir)
 		}
 		return err
 	}

@@ -222,11 +222,15 @@ func (t *tour) rewrite(p *person, how func(rows []string) ([]string, error)) err
 	if err != nil {
 		return err
 	}
-	rows, err := how(strings.Split(string(data), "\n"))
+	end := "\n"
+	if strings.Contains(string(data), "\r\n") {
+		end = "\r\n"
+	}
+	rows, err := how(strings.Split(string(data), end))
 	if err != nil {
 		return fmt.Errorf("the tour ends here: %s: %w", path, err)
 	}
-	return os.WriteFile(path, []byte(strings.Join(rows, "\n")), 0o666)
+	return os.WriteFile(path, []byte(strings.Join(rows, end)), 0o666)
 }
 
 // edit changes one cell of a person's table.
