@@ -34,7 +34,7 @@ func (r *Repo) Head(ctx context.Context) (Head, error) {
 	}
 	name, err := refs.ParseName(text)
 	if err != nil {
-		return Head{}, fmt.Errorf("reading HEAD: %w", err)
+		return Head{}, fmt.Errorf("%w: HEAD says %q; expected a branch as %s, or a commit's id", object.ErrCorrupt, text, refs.HeadsPrefix+DefaultBranch)
 	}
 	own, err := r.refs.Own(ctx)
 	if err != nil {

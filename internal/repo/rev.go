@@ -54,12 +54,22 @@ func (s step) from(ctx context.Context, r *Repo, id object.ID) (object.ID, error
 		}
 		if len(c.Parents) == 0 {
 			if s.at.IsZero() {
-				return id, fmt.Errorf("%w: only %d commits before it", ErrUnknownRevision, n)
+				return id, fmt.Errorf("%w: %s before it", ErrUnknownRevision, onlyCommits(n))
 			}
 			return id, fmt.Errorf("%w: the first commit was made on %s", ErrUnknownRevision, c.Time.Time().Format(time.RFC3339))
 		}
 		id = c.Parents[0]
 	}
+}
+
+func onlyCommits(n int) string {
+	switch n {
+	case 0:
+		return "there is no commit"
+	case 1:
+		return "there is only 1 commit"
+	}
+	return fmt.Sprintf("there are only %d commits", n)
 }
 
 // splitRev takes the suffixes off a revision.
@@ -165,7 +175,10 @@ func (r *Repo) resolveName(ctx context.Context, text string) (object.ID, bool, e
 // resolvePrefix looks a text up as the beginning of a commit's or tag's id.
 func (r *Repo) resolvePrefix(ctx context.Context, text string) (object.ID, error) {
 	unknown := fmt.Errorf("%w %q: no branch, tag or commit of this name is here", ErrUnknownRevision, text)
-	if len(text) < minPrefix || len(text) > 2*object.IDSize || strings.Trim(text, "0123456789abcdef") != "" {
+	if isHex := strings.Trim(text, "0123456789abcdef") == ""; isHex && len(text) < minPrefix {
+		return object.ID{}, fmt.Errorf("%w; of an id write at least %d digits", unknown, minPrefix)
+	}
+	if len(text) > 2*object.IDSize || strings.Trim(text, "0123456789abcdef") != "" {
 		return object.ID{}, unknown
 	}
 	ids, err := r.store.Prefix(text)

@@ -39,6 +39,8 @@ type snapshot struct {
 	pkg    *datapackage.Package // nil if there is no datapackage.json
 	pkgOld []byte
 
+	buffers sync.Pool // *[]byte, to read files with
+
 	mu       sync.Mutex
 	result   *fileSet
 	recorded []Recorded
@@ -82,6 +84,10 @@ func (r *Repo) look(ctx context.Context) (*snapshot, error) {
 		return nil, err
 	}
 	s := &snapshot{r: r}
+	s.buffers.New = func() any {
+		buf := make([]byte, 256<<10)
+		return &buf
+	}
 	if s.files, err = worktree.Scan(ctx, r.Dir, ignore); err != nil {
 		return nil, err
 	}
@@ -147,35 +153,40 @@ func (s *snapshot) take(ctx context.Context) (object.ID, error) {
 	return s.result.build(ctx, s.rw, s.base)
 }
 
-// recordAll records the files beside each other, and stops at the first error.
+// recordAll records the files that are wanted.
 func (s *snapshot) recordAll(ctx context.Context) error {
+	var files []worktree.File
+	for _, f := range s.files {
+		if within(f.Path, s.paths) {
+			files = append(files, f)
+		}
+	}
+	return eachFile(ctx, files, func(ctx context.Context, f worktree.File) error {
+		err := s.record(ctx, f)
+		s.r.o.Progress("reading files", s.read.Add(f.Size), s.total)
+		return err
+	})
+}
+
+// eachFile calls do for the files, several at a time, until one fails.
+func eachFile(ctx context.Context, files []worktree.File, do func(context.Context, worktree.File) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	work := make(chan worktree.File)
+	var next atomic.Int64
 	var group sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	for range min(runtime.GOMAXPROCS(0), len(files)) {
 		group.Go(func() {
-			for f := range work {
-				if err := s.record(ctx, f); err != nil {
-					cancel(fmt.Errorf("%s: %w", f.Path, err))
+			for ctx.Err() == nil {
+				i := next.Add(1) - 1
+				if i >= int64(len(files)) {
+					return
 				}
-				s.r.o.Progress("reading files", s.read.Add(f.Size), s.total)
+				if err := do(ctx, files[i]); err != nil {
+					cancel(fmt.Errorf("%s: %w", files[i].Path, err))
+				}
 			}
 		})
 	}
-	for _, f := range s.files {
-		if !within(f.Path, s.paths) {
-			continue
-		}
-		select {
-		case work <- f:
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	close(work)
 	group.Wait()
 	return context.Cause(ctx)
 }
@@ -212,8 +223,10 @@ func (s *snapshot) unchanged(f worktree.File, old object.TreeEntry) (bool, error
 	var hashed object.ID
 	began := time.Now()
 	err := s.reading(f, func(file io.Reader) error {
+		buf := s.buffers.Get()
+		defer s.buffers.Put(buf)
 		h := blake3.New()
-		_, err := io.CopyBuffer(struct{ io.Writer }{h}, file, make([]byte, 256<<10))
+		_, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{file}, *buf.(*[]byte))
 		h.Sum(hashed[:0])
 		return err
 	})
@@ -322,10 +335,33 @@ func (s *snapshot) store(ctx context.Context, f worktree.File, old object.TreeEn
 			return err
 		}
 	}
+	if why := unportable(f.Path); why != "" && !known {
+		if note == nil {
+			note = &Recorded{Path: f.Path}
+		}
+		note.Note = strings.TrimPrefix(note.Note+"; "+why, "; ")
+	}
 	entry.Executable = executable(f, old)
 	s.remember(f, entry.Sum, began)
 	s.enter(f, entry, note)
 	return nil
+}
+
+// unportable says why a path can't be put into a folder under Windows, or "".
+func unportable(name string) string {
+	for _, part := range strings.Split(name, "/") {
+		stem, _, _ := strings.Cut(strings.ToUpper(part), ".")
+		switch {
+		case strings.ContainsAny(part, `<>:"|?*`):
+			return "Windows allows none of < > : \" | ? * in names; it can't be checked out there"
+		case strings.HasSuffix(part, ".") || strings.HasSuffix(part, " "):
+			return "Windows allows no dot or space at the end of a name; it can't be checked out there"
+		case slices.Contains([]string{"CON", "PRN", "AUX", "NUL"}, stem),
+			len(stem) == 4 && (strings.HasPrefix(stem, "COM") || strings.HasPrefix(stem, "LPT")) && stem[3] >= '1' && stem[3] <= '9':
+			return "Windows keeps this name for a device; it can't be checked out there"
+		}
+	}
+	return ""
 }
 
 // finish writes the stat cache back. A failure costs time later, nothing else.

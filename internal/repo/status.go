@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/constl/constl/internal/worktree"
@@ -88,30 +89,35 @@ func (r *Repo) changes(ctx context.Context, base *fileSet, paths []string) ([]Fi
 func (s *snapshot) compare(ctx context.Context) ([]FileChange, error) {
 	defer s.finish()
 	var list []FileChange
+	var wanted []worktree.File
 	tracked := 0
-	for i, f := range s.files {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		old, known := s.base.files[f.Path]
-		if known {
+	for _, f := range s.files {
+		if _, known := s.base.files[f.Path]; known {
 			tracked++
 		}
-		if !within(f.Path, s.paths) {
-			continue
+		if within(f.Path, s.paths) {
+			wanted = append(wanted, f)
 		}
+	}
+	var done atomic.Int64
+	err := eachFile(ctx, wanted, func(ctx context.Context, f worktree.File) error {
+		old, known := s.base.files[f.Path]
 		same, err := s.sameAs(ctx, f, old, known)
-		if err != nil {
-			return nil, err
+		s.r.o.Progress("comparing files", done.Add(1), int64(len(wanted)))
+		if err != nil || same {
+			return err
 		}
-		if !same {
-			status := "modified"
-			if !known {
-				status = "added"
-			}
-			list = append(list, FileChange{f.Path, status})
+		status := "modified"
+		if !known {
+			status = "added"
 		}
-		s.r.o.Progress("comparing files", int64(i+1), int64(len(s.files)))
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		list = append(list, FileChange{f.Path, status})
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if tracked < len(s.base.files) {
 		list = append(list, s.deleted()...)

@@ -49,7 +49,7 @@ func (s *snapshot) storeTable(ctx context.Context, f worktree.File, old object.T
 	})
 	note = &Recorded{Path: f.Path}
 	if errors.Is(err, csv.ErrNotTable) {
-		note.Note = "kept as a plain file, byte for byte: " + err.Error()
+		note.Note = "kept as a plain file, byte for byte: " + strings.TrimPrefix(err.Error(), csv.ErrNotTable.Error()+": ")
 		return entry, note, nil
 	}
 	if err != nil {
@@ -71,9 +71,13 @@ func tableNote(res *csv.Result) string {
 	for _, o := range []struct {
 		n    int64
 		what string
-	}{{odd.ShortRows, "rows with fewer cells than the header"}, {odd.LongRows, "rows with more cells than the header"}} {
+	}{{odd.ShortRows, "with fewer cells than the header"}, {odd.LongRows, "with more cells than the header"}} {
 		if o.n > 0 {
-			notes = append(notes, fmt.Sprintf("%d %s", o.n, o.what))
+			noun := "rows"
+			if o.n == 1 {
+				noun = "row"
+			}
+			notes = append(notes, fmt.Sprintf("%d %s %s", o.n, noun, o.what))
 		}
 	}
 	return strings.Join(notes, "; ")

@@ -31,7 +31,7 @@ func CheckLink(name, target string) error {
 // inside the folder and outside its store. Others fail with [ErrEscapes].
 func CheckPath(name string) error {
 	if name == "" || path.IsAbs(name) || path.Clean(name) != name || name == "." || name == ".." ||
-		strings.HasPrefix(name, "../") || strings.ContainsAny(name, "\\\x00") || strings.EqualFold(first(name), StoreDir) {
+		strings.HasPrefix(name, "../") || strings.ContainsAny(name, "\\\x00") || strings.EqualFold(first(name), StoreDir) || !filepath.IsLocal(filepath.FromSlash(name)) {
 		return fmt.Errorf("the path %q: %w", name, ErrEscapes)
 	}
 	return nil

@@ -88,28 +88,21 @@ func (s *scanner) folder(rel string) {
 	if s.ctx.Err() != nil {
 		return
 	}
-	entries, err := os.ReadDir(filepath.Join(s.root, filepath.FromSlash(rel)))
+	entries, err := readFolder(filepath.Join(s.root, filepath.FromSlash(rel)), func(name string, isDir bool) bool {
+		return !s.ignore.Match(below(rel, name), isDir)
+	})
 	if err != nil {
 		s.cancel(fmt.Errorf("reading folder %s: %w", display(rel), err))
 		return
 	}
 	files := make([]File, 0, len(entries))
-	for _, e := range entries {
-		name := e.Name()
-		if rel != "" {
-			name = rel + "/" + name
-		}
-		if s.ignore.Match(name, e.IsDir()) {
-			continue
-		}
-		if e.IsDir() {
+	for i := range entries {
+		name := below(rel, entries[i].name)
+		if entries[i].stamp.Mode.IsDir() {
 			s.descend(name)
 			continue
 		}
-		f, err := s.file(name, e)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // it went away since the folder was read
-		}
+		f, err := s.file(name, entries[i].stamp)
 		if err != nil {
 			s.cancel(err)
 			return
@@ -136,19 +129,15 @@ func (s *scanner) descend(name string) {
 	}
 }
 
-func (s *scanner) file(name string, e fs.DirEntry) (File, error) {
-	info, err := e.Info()
-	if err != nil {
-		return File{}, fmt.Errorf("looking at %s: %w", name, err)
-	}
-	f := File{Path: name, Size: info.Size(), Stamp: stampOf(info)}
+func (s *scanner) file(name string, stamp Stamp) (File, error) {
+	f := File{Path: name, Size: stamp.Size, Stamp: stamp}
 	switch {
-	case info.Mode()&fs.ModeSymlink != 0:
+	case stamp.Mode&fs.ModeSymlink != 0:
 		f.Kind = Symlink
 		return f, s.checkLink(name)
-	case !info.Mode().IsRegular():
+	case !stamp.Mode.IsRegular():
 		return File{}, fmt.Errorf("%s: %w; move it out of the dataset or name it in %s", name, ErrUnsupported, IgnoreFile)
-	case executable(info):
+	case hasExecutableBit && stamp.Mode&0o100 != 0:
 		f.Kind = Executable
 	default:
 		f.Kind = Regular
@@ -162,6 +151,14 @@ func (s *scanner) checkLink(name string) error {
 		return fmt.Errorf("reading the link %s: %w", name, err)
 	}
 	return CheckLink(name, filepath.ToSlash(target))
+}
+
+// below is the path of a name in a folder; "" is the root.
+func below(rel, name string) string {
+	if rel == "" {
+		return name
+	}
+	return rel + "/" + name
 }
 
 func display(rel string) string {
@@ -180,5 +177,5 @@ func Look(root, name string) (File, error) {
 		return File{}, fmt.Errorf("looking at %s: %w", name, err)
 	}
 	s := scanner{root: root}
-	return s.file(name, fs.FileInfoToDirEntry(info))
+	return s.file(name, stampOf(info))
 }

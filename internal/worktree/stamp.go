@@ -2,6 +2,9 @@ package worktree
 
 import (
 	"io/fs"
+	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,6 +27,23 @@ func (s Stamp) settled(read time.Time) bool {
 		tick = 2 * time.Second
 	}
 	return read.UnixNano()-s.ModTime > int64(tick)
+}
+
+// dirent is one name of a folder.
+type dirent struct {
+	name  string
+	stamp Stamp
+}
+
+// readNames lists the names of an open folder that keep accepts, sorted.
+func readNames(dir *os.File, keep func(name string, isDir bool) bool) ([]fs.DirEntry, error) {
+	entries, err := dir.ReadDir(-1)
+	if err != nil {
+		return nil, err
+	}
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !keep(e.Name(), e.IsDir()) })
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, nil
 }
 
 func stampOf(info fs.FileInfo) Stamp {

@@ -14,4 +14,4 @@ func systemStamp(info fs.FileInfo) (change int64, inode uint64) {
 	return int64(st.Ctimespec.Sec)*int64(time.Second) + int64(st.Ctimespec.Nsec), uint64(st.Ino)
 }
 
-func executable(info fs.FileInfo) bool { return info.Mode()&0o100 != 0 }
+const hasExecutableBit = true

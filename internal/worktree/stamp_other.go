@@ -6,4 +6,4 @@ import "io/fs"
 
 func systemStamp(fs.FileInfo) (change int64, inode uint64) { return 0, 0 }
 
-func executable(fs.FileInfo) bool { return false }
+const hasExecutableBit = false
