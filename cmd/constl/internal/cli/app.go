@@ -114,6 +114,7 @@ func (a *app) commands() []*cli.Command {
 	}
 	for _, c := range list {
 		c.OnUsageError = onUsageError
+		c.HideHelpCommand = true // or a folder named h would be taken for it
 		c.Flags = append(c.Flags, &cli.BoolFlag{Name: "json", Usage: "answer in JSON, for scripts"})
 	}
 	return list
