@@ -87,6 +87,9 @@ func (c *checker) checkTop(tree fs.FS) error {
 		if e.IsDir() {
 			allowed = topFolders
 		}
+		if e.IsDir() && slices.Contains(ignoredFolders, name) {
+			continue
+		}
 		isIgnored := func(pattern string) bool { ok, _ := path.Match(pattern, name); return ok }
 		if name[0] == '.' || slices.Contains(allowed, name) || !e.IsDir() && slices.ContainsFunc(ignored, isIgnored) {
 			continue

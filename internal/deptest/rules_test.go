@@ -15,8 +15,12 @@ var (
 	topFiles   = []string{"README.md", "CHANGELOG.md", "LICENSE", "go.mod", "go.sum"}
 )
 
-// ignored holds the patterns of .gitignore.
-var ignored = []string{"constl", "constl.exe", "*.test", "*.prof", "*.out"}
+// ignored holds the patterns of files in .gitignore, ignoredFolders its folders:
+// what constl tour makes.
+var (
+	ignored        = []string{"constl", "constl.exe", "*.test", "*.prof", "*.out"}
+	ignoredFolders = []string{"constl-tour"}
+)
 
 // below says which rooms the packages of a room may import, besides their own.
 var below = map[string][]string{
