@@ -84,7 +84,7 @@ func (c *command) printAddresses(server *repo.Server, ids []object.ID) {
 		}
 		c.print("%s\n", url)
 	}
-	c.note("Serving on %s. Give the line above to others: constl clone URL DIR. Stop with Ctrl-C.\n", server.Addr())
+	c.note("Serving on %s. Give the line above to others: constl clone \"URL\" DIR. Stop with Ctrl-C.\n", server.Addr())
 }
 
 // hostsOf returns the hosts under which others reach an address: itself, or, if
