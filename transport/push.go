@@ -173,6 +173,9 @@ func (r *serving) push(ctx context.Context, body []byte) error {
 		return err
 	}
 	result := resultMessage{statements: uint64(len(offer.Statements))}
+	if local, ok := sink.(*LocalSink); ok {
+		result.statements = uint64(len(local.Report.New))
+	}
 	if err := r.c.writeFrame(frameResult, result.encode()); err != nil {
 		return streamError(ctx, "sending the result", err)
 	}

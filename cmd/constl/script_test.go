@@ -11,8 +11,10 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/constl/constl/cmd/constl/internal/cli"
+	"github.com/constl/constl/refs"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -39,6 +41,8 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"appendrow": cmdAppendRow,
 		"replace":   cmdReplace,
 		"damage":    cmdDamage,
+		"prefix":    cmdPrefix,
+		"mixurl":    cmdMixURL,
 	}
 }
 
@@ -52,8 +56,12 @@ type result struct {
 
 // run runs a command line in this process.
 func run(ctx context.Context, dir, home string, args ...string) result {
+	return runIn(ctx, cli.Env{Dir: dir, Home: home}, args...)
+}
+
+func runIn(ctx context.Context, env cli.Env, args ...string) result {
 	var out, errs bytes.Buffer
-	env := cli.Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Dir: dir, Home: home}
+	env.Stdin, env.Stdout, env.Stderr = strings.NewReader(""), &out, &errs
 	code := cli.Main(ctx, env, append([]string{"constl"}, args...))
 	return result{code, out.String(), errs.String()}
 }
@@ -70,9 +78,16 @@ func (s *script) home(name string) (string, error) {
 	return dir, nil
 }
 
-// cmdConstl runs the command line; with "!" it must fail (see code).
+// cmdConstl runs the command line; with "!" it must fail (see code). $PATIENCE is
+// how long it waits for a peer that may not be there.
 func cmdConstl(ts *testscript.TestScript, neg bool, args []string) {
-	res := run(context.Background(), ts.MkAbs("."), ts.Getenv("CONSTL_HOME"), args...)
+	env := cli.Env{Dir: ts.MkAbs("."), Home: ts.Getenv("CONSTL_HOME")}
+	if text := ts.Getenv("PATIENCE"); text != "" {
+		var err error
+		env.Patience, err = time.ParseDuration(text)
+		ts.Check(err)
+	}
+	res := runIn(context.Background(), env, args...)
 	_, _ = io.WriteString(ts.Stdout(), res.stdout)
 	_, _ = io.WriteString(ts.Stderr(), res.stderr)
 	scriptOf(ts).code = res.code
@@ -253,6 +268,27 @@ func cmdReplace(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%q stands %d times in %s:\n%s", args[1], n, args[0], text)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o644))
+}
+
+// cmdPrefix: prefix TEXT N VAR sets a variable to the first N characters.
+func cmdPrefix(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Setenv(args[2], args[0][:n])
+}
+
+// cmdMixURL: mixurl VAR A B C sets a variable to an address with the dataset of A, the
+// peer of B, and the host and port of C.
+func cmdMixURL(ts *testscript.TestScript, neg bool, args []string) {
+	var urls [3]refs.URL
+	for i, text := range args[1:] {
+		var err error
+		urls[i], err = refs.ParseURL(text)
+		ts.Check(err)
+	}
+	place := urls[2].Peers[0]
+	place.Peer = urls[1].Peers[0].Peer
+	ts.Setenv(args[0], refs.URL{Dataset: urls[0].Dataset, Peers: []refs.Address{place}}.String())
 }
 
 // cmdDamage: damage PATTERN OFFSET flips a bit of the largest file that matches; a

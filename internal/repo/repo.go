@@ -43,6 +43,9 @@ type Options struct {
 	Home string
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
+	// Patience is how long a peer may take to answer a first call; 0 is the
+	// default of package quic.
+	Patience time.Duration
 	// Progress is told of work that a person may wait for; it may be nil. It is
 	// called from several goroutines.
 	Progress Progress

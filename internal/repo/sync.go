@@ -219,7 +219,7 @@ func (r *Repo) dial(ctx context.Context, url refs.URL, key *refs.Key, use func(*
 			continue
 		}
 		place := net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
-		conn, err := quic.Dial(ctx, []string{place}, a.Peer, key, nil)
+		conn, err := quic.Dial(ctx, []string{place}, a.Peer, key, &quic.Options{HandshakeTimeout: r.o.Patience})
 		if err != nil {
 			failed = append(failed, err)
 			continue

@@ -90,7 +90,7 @@ func runVerify(c *command) error {
 			return err
 		}
 		if n := len(res.Problems); n > 0 {
-			return fmt.Errorf("%w: %s", object.ErrCorrupt, plural(int64(n), "problem"))
+			return fmt.Errorf("%s: %w", plural(int64(n), "problem"), errProblems)
 		}
 		return nil
 	})
@@ -180,7 +180,7 @@ func runFsck(c *command) error {
 			c.print("%s and %s checked, %s\n", plural(res.Objects, "object"), plural(res.Commits, "signature"), plural(int64(len(res.Problems)), "problem"))
 		}
 		if n := len(res.Problems); n > 0 {
-			return fmt.Errorf("%w: %s", object.ErrCorrupt, plural(int64(n), "problem"))
+			return fmt.Errorf("%s: %w", plural(int64(n), "problem"), errProblems)
 		}
 		return nil
 	})

@@ -118,14 +118,6 @@ func runCompletion(c *command) error {
 	if err != nil {
 		return err
 	}
-	if args[0] == "fish" {
-		text, err := c.App.ToFishCompletion()
-		if err != nil {
-			return err
-		}
-		c.print("%s", text)
-		return nil
-	}
 	script, ok := completionScripts[args[0]]
 	if !ok {
 		return usage("constl completion bash", "there is no completion for %q; there are bash, zsh, fish and powershell", args[0])
@@ -155,6 +147,14 @@ _constl() {
   _files
 }
 compdef _constl constl
+`,
+	"fish": `function __constl_complete
+  set -l words (commandline -opc)
+  set -l last (commandline -ct)
+  string match -q -- '-*' $last; and set -a words $last
+  $words[1] $words[2..] --generate-bash-completion 2>/dev/null
+end
+complete -c constl -a '(__constl_complete)'
 `,
 	"powershell": `Register-ArgumentCompleter -Native -CommandName constl -ScriptBlock {
   param($word, $ast, $position)

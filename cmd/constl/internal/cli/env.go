@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -23,6 +24,8 @@ type Env struct {
 	// Live says whether standard error is a terminal, on which a line can be
 	// rewritten to show progress.
 	Live bool
+	// Patience is how long a peer may take to answer a first call; 0 is the default.
+	Patience time.Duration
 	// Width is the width of the terminal in columns, or 0 if there is none.
 	Width int
 }

@@ -31,6 +31,9 @@ const (
 // its answer.
 var errFound = errors.New("found")
 
+// errProblems says that a check has found something, which was printed.
+var errProblems = fmt.Errorf("%w", object.ErrCorrupt)
+
 // usageError says that the command line makes no sense. hint is the next command
 // to try, if there is one.
 type usageError struct {
@@ -117,8 +120,9 @@ var hints = []struct {
 	{repo.ErrDiverged, "take their changes first: constl pull"},
 	{datapackage.ErrSyntax, mendPackage},
 	{datapackage.ErrShape, mendPackage},
+	{errProblems, "get every object whole from any peer: constl clone URL NEWFOLDER"},
 	{object.ErrCorrupt, "see what is damaged with: constl fsck; a clone of any peer has every object whole"},
-	{object.ErrNotFound, "see what is missing with: constl fsck; fetch it again with: constl fetch"},
+	{object.ErrNotFound, "see what is missing with: constl fsck; a clone of any peer has every object whole"},
 	{quic.ErrWrongPeer, "ask whoever gave you the address for the right one; nothing was taken from this peer"},
 	{transport.ErrNotAllowed, "ask a maintainer of the dataset; they can take your commits with: constl pull URL"},
 	{transport.ErrStale, "take their changes first: constl pull"},

@@ -115,7 +115,7 @@ func (c *command) open(use func(*repo.Repo) error) error {
 }
 
 func (c *command) options(report repo.Progress) *repo.Options {
-	return &repo.Options{Home: c.env.Home, Progress: report}
+	return &repo.Options{Home: c.env.Home, Progress: report, Patience: c.env.Patience}
 }
 
 // ctx is the context of the invocation.
