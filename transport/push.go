@@ -159,6 +159,11 @@ func (r *serving) push(ctx context.Context, body []byte) error {
 		return err
 	}
 	store := sink.Store()
+	release, err := hold(ctx, store)
+	if err != nil {
+		return err
+	}
+	defer release()
 	f := &fetcher{
 		c:      r.c,
 		recv:   &receiver{c: r.c, store: store, codec: &r.server.codec, stats: &r.stats, maxBytes: r.server.o.MaxPushBytes},

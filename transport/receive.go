@@ -30,6 +30,16 @@ type receiver struct {
 	keepGot   bool
 }
 
+// hold keeps the store from dropping objects while an exchange is under way: what
+// has come is referred to only when the exchange is complete.
+func hold(ctx context.Context, store object.Store) (release func(), err error) {
+	b, err := store.Begin(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("starting to store objects: %w", err)
+	}
+	return func() { _ = b.Discard() }, nil // it is empty
+}
+
 // solicit lets the peer send the objects and all they link to. It forgets what
 // was solicited before: a run may send nothing that was not asked for anew.
 func (r *receiver) solicit(ids []object.ID) {

@@ -147,10 +147,16 @@ func (s *syncing) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !s.req.StatementsOnly {
-		if err := s.objects(ctx, plan); err != nil {
-			return err
-		}
+	if s.req.StatementsOnly {
+		return s.sink.Complete(ctx)
+	}
+	release, err := hold(ctx, s.sink.Store())
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.objects(ctx, plan); err != nil {
+		return err
 	}
 	return s.sink.Complete(ctx)
 }

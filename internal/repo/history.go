@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/constl/constl/merge"
 	"github.com/constl/constl/object"
@@ -17,9 +19,9 @@ type Logged struct {
 	*object.Commit
 }
 
-// Log yields the commit and all that it grew from, newest first by their times,
-// but never a parent before its child. It fails as the store does.
-func (r *Repo) Log(ctx context.Context, from object.ID) iter.Seq2[Logged, error] {
+// Log yields the commits and all that they grew from, newest first by their
+// times, but never a parent before its child. It fails as the store does.
+func (r *Repo) Log(ctx context.Context, from ...object.ID) iter.Seq2[Logged, error] {
 	return func(yield func(Logged, error) bool) {
 		children, err := r.countChildren(ctx, from)
 		if err != nil {
@@ -34,7 +36,11 @@ func (r *Repo) Log(ctx context.Context, from object.ID) iter.Seq2[Logged, error]
 			}
 			return err
 		}
-		err = push(from)
+		for id, n := range children {
+			if n == 0 && err == nil {
+				err = push(id)
+			}
+		}
 		for err == nil && queue.Len() > 0 {
 			next := heap.Pop(queue).(Logged)
 			if !yield(next, nil) {
@@ -52,18 +58,25 @@ func (r *Repo) Log(ctx context.Context, from object.ID) iter.Seq2[Logged, error]
 	}
 }
 
-// countChildren counts, for every commit that from grew from, how many of them
-// name it as a parent.
-func (r *Repo) countChildren(ctx context.Context, from object.ID) (map[object.ID]int, error) {
-	children := map[object.ID]int{from: 0}
-	for todo := []object.ID{from}; len(todo) > 0; {
+// countChildren counts, for every one of the commits and those that they grew
+// from, how many of them name it as a parent.
+func (r *Repo) countChildren(ctx context.Context, from []object.ID) (map[object.ID]int, error) {
+	children := make(map[object.ID]int)
+	for _, id := range from {
+		children[id] = 0
+	}
+	todo := slices.Collect(maps.Keys(children))
+	seen := maps.Clone(children)
+	for len(todo) > 0 {
 		c, err := object.ReadCommit(ctx, r.store, todo[len(todo)-1])
 		if err != nil {
 			return nil, err
 		}
 		todo = todo[:len(todo)-1]
 		for _, p := range c.Parents {
-			if children[p]++; children[p] == 1 {
+			children[p]++
+			if _, ok := seen[p]; !ok {
+				seen[p] = 0
 				todo = append(todo, p)
 			}
 		}

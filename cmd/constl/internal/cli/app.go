@@ -109,7 +109,7 @@ func (a *app) commands() []*cli.Command {
 		a.checkoutCommand(), a.switchCommand(), a.branchCommand(), a.tagCommand(),
 		a.serveCommand(), a.fetchCommand(), a.pullCommand(), a.pushCommand(),
 		a.mergeCommand(), a.conflictsCommand(), a.resolveCommand(),
-		a.citeCommand(), a.verifyCommand(), a.fsckCommand(),
+		a.citeCommand(), a.verifyCommand(), a.fsckCommand(), a.gcCommand(),
 		a.tourCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(),
 	}
 	for _, c := range list {

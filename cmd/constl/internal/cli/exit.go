@@ -13,6 +13,7 @@ import (
 	"github.com/constl/constl/internal/settings"
 	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/pack"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
 	"github.com/constl/constl/transport/quic"
@@ -115,6 +116,7 @@ var hints = []struct {
 	{repo.ErrUnborn, "record the folder first: constl commit -m MESSAGE"},
 	{repo.ErrDetached, "go to a branch: constl switch main, or make one here: constl switch -c NAME"},
 	{repo.ErrChanging, "close the program that writes the file, then try again"},
+	{pack.ErrBusy, "wait until the other constl (a fetch or push, maybe under serve) is done, then try again"},
 	{repo.ErrLocked, "wait until it is done, then try again"},
 	{repo.ErrNoRemote, "see the remotes with: constl config, or give an address: constl://DATASET?peer=PEER@HOST:PORT"},
 	{repo.ErrDiverged, "take their changes first: constl pull"},
