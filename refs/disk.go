@@ -71,8 +71,7 @@ func (d *disk) lock(ctx context.Context) (unlock func(), err error) {
 		case <-time.After(wait):
 		}
 	}
-	// Closing gives the lock back.
-	unlock = func() { f.Close() }
+	unlock = func() { _ = durable.Unlock(f) } // it ends with the process at the latest
 	if err := d.clean(); err != nil {
 		unlock()
 		return nil, fmt.Errorf("refs: removing files left by a crash: %w", err)

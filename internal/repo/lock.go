@@ -23,5 +23,5 @@ func (r *Repo) lock() (unlock func(), err error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("%w (%s)", ErrLocked, f.Name()), f.Close())
 	}
-	return func() { _ = f.Close() }, nil
+	return func() { _ = durable.Unlock(f) }, nil // it ends with the process at the latest
 }

@@ -11,9 +11,13 @@ import (
 )
 
 // TryLock takes the exclusive lock of an open file, or reports false if another
-// open file has it, in this process or another. Closing the file gives the lock
-// back, as the end of the process does, however it ends.
+// open file has it, in this process or another. [Unlock] gives the lock back, as
+// the end of the process does, however it ends.
 func TryLock(f *os.File) (bool, error) { return tryLock(f) }
+
+// Unlock gives the lock of an open file back and closes the file. Closing alone
+// is not enough: a child process that is just being started may share the file.
+func Unlock(f *os.File) error { return errors.Join(unlock(f), f.Close()) }
 
 // Rename puts a file in the place of another at once.
 func Rename(from, to string) error { return rename(from, to) }

@@ -23,6 +23,8 @@ func tryLock(f *os.File) (bool, error) {
 	}
 }
 
+func unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+
 func rename(from, to string) error { return os.Rename(from, to) }
 
 func syncDir(dir string) error {

@@ -17,6 +17,10 @@ func tryLock(f *os.File) (bool, error) {
 	return err == nil, err
 }
 
+func unlock(f *os.File) error {
+	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, new(windows.Overlapped))
+}
+
 // rename waits a little where a reader has the old file open, since Windows
 // refuses to replace it meanwhile.
 func rename(from, to string) error {

@@ -1,12 +1,15 @@
+//go:build unix
+
 package durable
 
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
-func TestLockIsExclusiveAndEndsWithTheFile(t *testing.T) {
+func TestLockIsExclusiveUntilItIsGivenBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	open := func() *os.File {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -22,11 +25,20 @@ func TestLockIsExclusiveAndEndsWithTheFile(t *testing.T) {
 	if ok, err := TryLock(b); err != nil || ok {
 		t.Fatal("two hold the lock", err)
 	}
-	a.Close()
-	if ok, err := TryLock(b); err != nil || !ok {
-		t.Fatal("the lock outlived its file", err)
+	shared, err := syscall.Dup(int(a.Fd()))
+	if err != nil {
+		t.Fatal(err)
 	}
-	b.Close()
+	defer syscall.Close(shared)
+	if err := Unlock(a); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := TryLock(b); err != nil || !ok {
+		t.Fatal("the lock outlived its holder, whose file a child shares", err)
+	}
+	if err := Unlock(b); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestWriteFileReplacesAndLeavesNothingElse(t *testing.T) {
