@@ -112,7 +112,8 @@ func hostsOf(addr netip.AddrPort) []string {
 // served tells of a request that was answered.
 func (c *command) served(peer refs.PeerID, dataset object.ID, stats transport.Stats, err error) {
 	text := fmt.Sprintf("%s %s: %s, %s", time.Now().Format(time.TimeOnly), peer.Short(), plural(stats.Objects, "object"), bytesText(stats.BytesIn+stats.BytesOut))
-	if err != nil {
+	// A peer that has what it wanted may leave without a word.
+	if err != nil && !errors.Is(err, transport.ErrDisconnected) {
 		text += ": " + err.Error()
 	}
 	c.note("%s\n", text)
