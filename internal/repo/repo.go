@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -98,14 +99,11 @@ func Init(ctx context.Context, dir, name string, o *Options) (*Repo, error) {
 	return r, r.create(ctx, chain, key)
 }
 
-// person is how this device's owner stands in an identity.
+// person is how this device's owner stands in an identity. The device is called
+// by its system: the computer's own name is nobody's business.
 func (r *Repo) person(device refs.PeerID) refs.Person {
 	name, orcid := r.owner()
-	host, err := os.Hostname()
-	if err != nil || len(host) > 64 {
-		host = "device"
-	}
-	return refs.Person{Name: name, ORCID: orcid, Devices: []refs.Device{{Key: device, Name: host}}}
+	return refs.Person{Name: name, ORCID: orcid, Devices: []refs.Device{{Key: device, Name: runtime.GOOS}}}
 }
 
 // create lays out the store for the chain's dataset. The format file comes last,
