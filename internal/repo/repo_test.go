@@ -379,3 +379,65 @@ func TestFileThatIsNotWhatItsTreeSays(t *testing.T) {
 		t.Errorf("verify found nothing wrong: %v", err)
 	}
 }
+
+// TestDamageIsNeverHandedOut flips bits all over the packs of a dataset.
+func TestDamageIsNeverHandedOut(t *testing.T) {
+	o := person(t)
+	r := dataset(t, o)
+	var versions []string
+	for i := range 3 {
+		versions = append(versions, manyRows(300+i))
+		put(t, r, "t.csv", versions[i])
+		put(t, r, "notes.txt", versions[i])
+		commit(t, r, "x")
+	}
+	packs, err := filepath.Glob(r.path(packsDir, "*.pack"))
+	if err != nil || len(packs) == 0 {
+		t.Fatalf("no packs: %v", err)
+	}
+	for _, file := range packs {
+		whole, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := max(1, len(whole)/40)
+		for at := len(whole) % step; at < len(whole); at += step {
+			harmed := bytes.Clone(whole)
+			harmed[at] ^= 0x04
+			if err := os.WriteFile(file, harmed, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			checkHarmed(t, r.Dir, o, versions, fmt.Sprintf("%s at %d", filepath.Base(file), at))
+		}
+		if err := os.WriteFile(file, whole, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sound(t, r)
+}
+
+func checkHarmed(t *testing.T, dir string, o *Options, versions []string, where string) {
+	t.Helper()
+	r, err := Open(t.Context(), dir, o)
+	if err != nil {
+		t.Errorf("%s: the dataset does not open: %v", where, err)
+		return
+	}
+	defer r.Close()
+	res, err := r.Fsck(t.Context())
+	if err != nil && !errors.Is(err, object.ErrCorrupt) && !errors.Is(err, object.ErrNotFound) || err == nil && len(res.Problems) == 0 {
+		t.Errorf("%s: fsck found nothing: %v", where, err)
+	}
+	for i, want := range versions {
+		for _, name := range []string{"t.csv", "notes.txt"} {
+			var out bytes.Buffer
+			err := r.Cat(t.Context(), &out, fmt.Sprintf("HEAD~%d:%s", len(versions)-1-i, name), CatOptions{})
+			switch {
+			case err == nil && out.String() != want:
+				t.Errorf("%s: wrong bytes of %s", where, name)
+			case err != nil && !errors.Is(err, object.ErrCorrupt) && !errors.Is(err, object.ErrNotFound):
+				t.Errorf("%s: reading %s: %v", where, name, err)
+			}
+		}
+	}
+}

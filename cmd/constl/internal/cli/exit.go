@@ -99,6 +99,7 @@ func hint(err error) string {
 
 const (
 	mendPackage = "mend datapackage.json there; nothing was recorded and nothing is lost"
+	freeSpace   = "free some space, then try again; nothing was half-written"
 	reachPeer   = "check the address and that constl serve runs there; what has arrived is kept, so try again"
 )
 
@@ -133,7 +134,9 @@ var hints = []struct {
 	{quic.ErrUnreachable, reachPeer},
 	{transport.ErrDisconnected, reachPeer},
 	{transport.ErrStalled, reachPeer},
-	{syscall.ENOSPC, "free some space, then try again; nothing was half-written"},
+	{syscall.ENOSPC, freeSpace},
+	{syscall.EDQUOT, freeSpace},
+	{syscall.EFBIG, freeSpace},
 	{fs.ErrPermission, "make it readable for you, or name it in " + worktree.IgnoreFile},
 }
 
