@@ -200,7 +200,7 @@ func (s *snapshot) record(ctx context.Context, f worktree.File) error {
 	}
 	known = known && old.Type != object.TypeSymlink
 	if known && old.Size == f.Size {
-		same, err := s.unchanged(f, old)
+		same, err := s.unchangedOrTable(f, old)
 		if err != nil {
 			return err
 		}
@@ -209,6 +209,18 @@ func (s *snapshot) record(ctx context.Context, f worktree.File) error {
 		}
 	}
 	return s.store(ctx, f, old, known)
+}
+
+// unchangedOrTable is unchanged, but for a table whose stamp has changed: that has
+// most likely changed itself, and to read it as a table tells as well.
+func (s *snapshot) unchangedOrTable(f worktree.File, old object.TreeEntry) (bool, error) {
+	s.mu.Lock()
+	sum, ok := s.cache.Sum(f)
+	s.mu.Unlock()
+	if old.Type == object.TypeTable || ok {
+		return ok && sum == old.Sum, nil
+	}
+	return s.unchanged(f, old)
 }
 
 // unchanged reports whether the file's content is that of the entry, reading it
