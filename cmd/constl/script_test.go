@@ -41,6 +41,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"appendrow": cmdAppendRow,
 		"replace":   cmdReplace,
 		"damage":    cmdDamage,
+		"latin1":    cmdLatin1,
 		"prefix":    cmdPrefix,
 		"mixurl":    cmdMixURL,
 	}
@@ -268,6 +269,15 @@ func cmdReplace(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%q stands %d times in %s:\n%s", args[1], n, args[0], text)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o644))
+}
+
+// cmdLatin1: latin1 FROM TO copies a text in UTF-8 as ISO 8859-1.
+func cmdLatin1(ts *testscript.TestScript, neg bool, args []string) {
+	var data []byte
+	for _, r := range ts.ReadFile(args[0]) {
+		data = append(data, byte(r))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data, 0o644))
 }
 
 // cmdPrefix: prefix TEXT N VAR sets a variable to the first N characters.

@@ -23,7 +23,8 @@ type CommitOptions struct {
 type CommitResult struct {
 	ID       object.ID
 	Branch   string // "" if no branch is checked out
-	First    bool   // the branch had no commit before
+	Message  string
+	First    bool // the branch had no commit before
 	Recorded []Recorded
 }
 
@@ -103,7 +104,7 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 			return nil, err
 		}
 	}
-	return &CommitResult{ID: id, Branch: head.Branch.Short(), First: head.Commit.IsZero(), Recorded: s.recorded}, nil
+	return &CommitResult{ID: id, Branch: head.Branch.Short(), Message: o.Message, First: head.Commit.IsZero(), Recorded: s.recorded}, nil
 }
 
 func parentsOf(head Head, merging *mergeState) []object.ID {

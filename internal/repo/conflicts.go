@@ -160,7 +160,10 @@ func (c *Conflict) record() []string {
 
 // versionText is what one side has, for people to read in a spreadsheet.
 func versionText(v merge.Version) string {
-	if v.Present && v.ID.IsZero() && v.Cells == nil {
+	switch {
+	case v.Present && v.Cells != nil:
+		return strings.Join(v.Cells, " | ")
+	case v.Present && v.ID.IsZero():
 		return v.Text
 	}
 	return v.String()
@@ -271,19 +274,32 @@ func takeResolution(row []string, number, resolution int, path string, list []Co
 // checkResolution fails if a resolution does not fit the conflict.
 func checkResolution(c *Conflict, resolution string) error {
 	switch c.Kind {
-	case merge.KindCell, merge.KindRowAdded:
+	case merge.KindCell, merge.KindRowAdded, merge.KindLines:
 		return nil
-	case merge.KindFile, merge.KindDeleted:
+	case merge.KindFile, merge.KindDeleted, merge.KindRowDeleted:
 		if slices.Contains([]string{TakeOurs, TakeTheirs, TakeBase, TakeDone}, resolution) {
 			return nil
 		}
-		return fmt.Errorf("conflict %d is about the whole file: expected ours, theirs, base or done, found %q", c.Number, resolution)
+		what := "file"
+		if c.Kind == merge.KindRowDeleted {
+			what = "row"
+		}
+		return fmt.Errorf("conflict %d is about a whole %s: expected ours, theirs, base or done, found %q", c.Number, what, strings.TrimPrefix(resolution, "="))
+	case merge.KindColumn, merge.KindMember:
+		// What ours took away stands in the file all the same.
+		if resolution == TakeOurs && c.Ours.Present {
+			return nil
+		}
+	default:
+		if resolution == TakeOurs {
+			return nil
+		}
 	}
-	if resolution == TakeOurs || resolution == TakeDone {
+	if resolution == TakeDone {
 		return nil
 	}
 	return fmt.Errorf("conflict %d (%s): edit %s as it should be, then write %q; %q can't be applied by itself",
-		c.Number, c.Kind, c.Path, TakeDone, resolution)
+		c.Number, c.Kind, c.Path, TakeDone, strings.TrimPrefix(resolution, "="))
 }
 
 // chosen returns the version that a resolution takes, if it takes one.
@@ -299,8 +315,8 @@ func (c *Conflict) chosen() (v merge.Version, isSide bool) {
 	return merge.Version{}, false
 }
 
-// cellValue returns the text that a decided cell is to have.
-func (c *Conflict) cellValue() string {
+// value returns the text that a decided cell or stretch of lines is to have.
+func (c *Conflict) value() string {
 	if v, ok := c.chosen(); ok {
 		return v.Text
 	}
@@ -332,7 +348,10 @@ func (r *Repo) applyResolutions(ctx context.Context, state *mergeState) error {
 	if len(open) > 0 {
 		const most = 5
 		text := strings.Join(open[:min(most, len(open))], "\n  ")
-		return fmt.Errorf("%d %w:\n  %s", len(open), ErrUnresolved, text)
+		if more := len(open) - most; more > 0 {
+			text += fmt.Sprintf("\n  and %d more", more)
+		}
+		return fmt.Errorf("%w (%d):\n  %s", ErrUnresolved, len(open), text)
 	}
 	return r.putFiles(ctx, apply.objects, apply.result, apply.write, apply.remove)
 }

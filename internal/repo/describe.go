@@ -17,11 +17,11 @@ import (
 )
 
 // writePackage brings datapackage.json in step with the tables that were
-// recorded: what people wrote there stays. A file that a person has removed
-// stays away.
+// recorded: what people wrote there stays. It is made with the first tables of a
+// dataset; so one that a person has removed stays away.
 func (s *snapshot) writePackage(ctx context.Context) error {
-	if _, was := s.base.files[datapackage.FileName]; s.pkg == nil {
-		if was || !slices.ContainsFunc(s.recorded, func(rec Recorded) bool { return rec.Table != nil }) {
+	if s.pkg == nil {
+		if s.base.hasTables() || !slices.ContainsFunc(s.recorded, func(rec Recorded) bool { return rec.Table != nil }) {
 			return nil
 		}
 		chain, err := s.r.refs.Chain()
@@ -163,6 +163,6 @@ func (s *snapshot) redeclare(ctx context.Context, path string, id object.ID) (ob
 	if slices.Equal(schema.Fields, t.Schema.Fields) && slices.Equal(schema.Key, t.Schema.Key) {
 		return id, nil, nil
 	}
-	id, err = cellEdits{}.applyAs(ctx, s.rw, t, schema)
+	id, err = tableEdits{}.applyAs(ctx, s.rw, t, schema)
 	return id, &TableInfo{ID: id, Rows: t.Rows, Schema: schema}, err
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
-	"github.com/constl/constl/tabular/csv"
 )
 
 // Diff is the difference between two states of the dataset. Its methods read
@@ -344,10 +343,7 @@ func (t *TableDiff) allRows(ctx context.Context) iter.Seq2[RowChange, error] {
 
 // cellText returns how the cells of a table read, whatever encoding its file is in.
 func cellText(t *tabular.Table) func([]byte) string {
-	if l, err := csv.DecodeLayout(t.Layout); err == nil {
-		return l.Encoding.Text
-	}
-	return func(b []byte) string { return string(b) }
+	return encodingOf(t).Text
 }
 
 func textsOf(cells [][]byte, asText func([]byte) string) []string {

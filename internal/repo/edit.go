@@ -9,24 +9,30 @@ import (
 	"github.com/constl/constl/tabular"
 )
 
-// cellEdits are new texts of single cells, by row (from 0) and column.
-type cellEdits map[int64]map[int]string
+// tableEdits are changes of single rows of a table, by the row's number from 0.
+type tableEdits map[int64]*rowEdit
 
-func (e cellEdits) set(row int64, col int, text string) {
-	if e[row] == nil {
-		e[row] = make(map[int]string)
-	}
-	e[row][col] = text
+// rowEdit is what becomes of one row.
+type rowEdit struct {
+	cells   map[int][]byte // new texts, by column
+	deleted bool
 }
 
-// apply stores the table with the cells changed. Row groups without an edit are
+func (e tableEdits) row(n int64) *rowEdit {
+	if e[n] == nil {
+		e[n] = &rowEdit{cells: make(map[int][]byte)}
+	}
+	return e[n]
+}
+
+// apply stores the table with the rows changed. Row groups without an edit are
 // taken over as they are.
-func (e cellEdits) apply(ctx context.Context, rw object.ReadWriter, t *tabular.Table) (object.ID, error) {
+func (e tableEdits) apply(ctx context.Context, rw object.ReadWriter, t *tabular.Table) (object.ID, error) {
 	return e.applyAs(ctx, rw, t, t.Schema)
 }
 
 // applyAs is apply under another schema for the same columns.
-func (e cellEdits) applyAs(ctx context.Context, rw object.ReadWriter, t *tabular.Table, schema *tabular.Schema) (object.ID, error) {
+func (e tableEdits) applyAs(ctx context.Context, rw object.ReadWriter, t *tabular.Table, schema *tabular.Schema) (object.ID, error) {
 	b := tabular.NewBuilder(ctx, rw, len(t.Schema.Fields), t.Schema.ChunkColumns(), &tabular.BuilderOptions{Parent: t})
 	defer b.Close()
 	rows := slices.Sorted(maps.Keys(e))
@@ -39,7 +45,7 @@ func (e cellEdits) applyAs(ctx context.Context, rw object.ReadWriter, t *tabular
 		if from == to {
 			err = b.AddGroup(t, ref)
 		} else {
-			err = e.addEdited(ctx, b, t, ref, rows[from:to])
+			err = e.addEdited(ctx, b, t, ref)
 		}
 		if err != nil {
 			return object.ID{}, err
@@ -48,24 +54,47 @@ func (e cellEdits) applyAs(ctx context.Context, rw object.ReadWriter, t *tabular
 	return b.Finish(schema, t.Layout)
 }
 
-func (e cellEdits) addEdited(ctx context.Context, b *tabular.Builder, t *tabular.Table, ref tabular.GroupRef, rows []int64) error {
+// addEdited adds a group, row by row as the edits have it.
+func (e tableEdits) addEdited(ctx context.Context, b *tabular.Builder, t *tabular.Table, ref tabular.GroupRef) error {
 	g, err := t.Group(ctx, ref)
 	if err != nil {
 		return err
 	}
-	batch, err := g.RowsOf(ctx)
+	old, err := g.RowsOf(ctx)
 	if err != nil {
 		return err
 	}
-	for _, row := range rows {
-		at := int(row - ref.First)
-		for col, text := range e[row] {
-			batch.Cells[at*batch.Width+col] = tabular.Ref{Off: uint32(len(batch.Buf)), Len: uint32(len(text))}
-			batch.Buf = append(batch.Buf, text...)
-			batch.Exceptions = slices.DeleteFunc(batch.Exceptions, func(x tabular.Exception) bool { return x.Row == at && x.Col == col })
+	batch := tabular.Rows{Width: old.Width, Buf: old.Buf, Cells: make([]tabular.Ref, 0, len(old.Cells))}
+	for at := range old.Len() {
+		edit := e[ref.First+int64(at)]
+		if edit != nil && edit.deleted {
+			continue
+		}
+		n := batch.Len()
+		batch.Cells = append(batch.Cells, old.Cells[at*old.Width:(at+1)*old.Width]...)
+		if edit != nil {
+			for col, text := range edit.cells {
+				batch.Cells[n*batch.Width+col] = tabular.Ref{Off: uint32(len(batch.Buf)), Len: uint32(len(text))}
+				batch.Buf = append(batch.Buf, text...)
+			}
+		}
+		for _, x := range exceptionsOf(old.Exceptions, at) {
+			if edit != nil && edit.cells[x.Col] != nil {
+				continue // the spelling went with the old text
+			}
+			x.Row = n
+			batch.Exceptions = append(batch.Exceptions, x)
 		}
 	}
 	return b.Add(batch)
+}
+
+// exceptionsOf returns those of one row, out of a sorted list.
+func exceptionsOf(sorted []tabular.Exception, row int) []tabular.Exception {
+	byRow := func(x tabular.Exception, row int) int { return x.Row - row }
+	from, _ := slices.BinarySearchFunc(sorted, row, byRow)
+	to, _ := slices.BinarySearchFunc(sorted, row+1, byRow)
+	return sorted[from:to]
 }
 
 // columnOf returns the position of the field that people call by that name, or -1.
@@ -85,15 +114,17 @@ func locate(ctx context.Context, t *tabular.Table, list []Conflict) ([]int64, er
 	wanted := make(map[string][]int)
 	for i, c := range list {
 		rows[i] = -1
-		if len(c.Key) == 0 {
-			rows[i] = c.Row - 1
-		} else {
+		switch {
+		case len(c.Key) > 0:
 			wanted[keyText(c.Key)] = append(wanted[keyText(c.Key)], i)
+		case c.Row <= t.Rows:
+			rows[i] = c.Row - 1
 		}
 	}
 	if len(wanted) == 0 {
 		return rows, nil
 	}
+	asText := cellText(t)
 	for span, err := range t.Range(ctx, 0, t.Rows, t.Schema.KeyColumns()) {
 		if err != nil {
 			return nil, err
@@ -101,7 +132,7 @@ func locate(ctx context.Context, t *tabular.Table, list []Conflict) ([]int64, er
 		key := make([]string, len(span.Columns))
 		for row := span.From; row < span.To; row++ {
 			for i, c := range span.Columns {
-				key[i] = string(c.At(row))
+				key[i] = asText(c.At(row))
 			}
 			for _, i := range wanted[keyText(key)] {
 				rows[i] = span.Group.Ref.First + int64(row)
@@ -111,16 +142,22 @@ func locate(ctx context.Context, t *tabular.Table, list []Conflict) ([]int64, er
 	return rows, nil
 }
 
-// cellAt returns one cell's text, and whether there is such a cell.
-func cellAt(ctx context.Context, t *tabular.Table, row int64, col int) (string, bool, error) {
-	if row < 0 || row >= t.Rows || col < 0 {
-		return "", false, nil
+// rowAt returns the cells of a row as people read them, or nil if there is no
+// such row.
+func rowAt(ctx context.Context, t *tabular.Table, row int64) ([]string, error) {
+	if row < 0 || row >= t.Rows {
+		return nil, nil
 	}
-	for span, err := range t.Range(ctx, row, row+1, []int{col}) {
+	asText := cellText(t)
+	for span, err := range t.Range(ctx, row, row+1, nil) {
 		if err != nil {
-			return "", false, err
+			return nil, err
 		}
-		return string(span.Columns[0].At(span.From)), true, nil
+		cells := make([]string, len(span.Columns))
+		for i, c := range span.Columns {
+			cells[i] = asText(c.At(span.From))
+		}
+		return cells, nil
 	}
-	return "", false, nil
+	return nil, nil
 }

@@ -45,6 +45,16 @@ func (s *fileSet) add(ctx context.Context, r object.Reader, folder string, tree 
 	return nil
 }
 
+// hasTables reports whether a file of the set is a table.
+func (s *fileSet) hasTables() bool {
+	for _, e := range s.files {
+		if e.Type == object.TypeTable {
+			return true
+		}
+	}
+	return false
+}
+
 // paths returns the files' paths, sorted.
 func (s *fileSet) paths() []string { return slices.Sorted(maps.Keys(s.files)) }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/constl/constl/merge"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/durable"
+	"github.com/constl/constl/tabular"
 )
 
 // MergeResult says what a merge did.
@@ -124,6 +125,9 @@ func (r *Repo) mergeBoth(ctx context.Context, head Head, theirs object.ID, messa
 		return fmt.Errorf("merging: %w", err)
 	}
 	res.Merged, res.Conflicts, res.Tables = true, merged.Conflicts, merged.Tables
+	if err := readable(ctx, batch, merged.Tree, res.Conflicts); err != nil {
+		return err
+	}
 	var id object.ID
 	if len(merged.Conflicts) == 0 {
 		if id, err = r.putCommit(ctx, batch, merged.Tree, []object.ID{head.Commit, theirs}, message); err != nil {
@@ -134,8 +138,44 @@ func (r *Repo) mergeBoth(ctx context.Context, head Head, theirs object.ID, messa
 		return err
 	}
 	return r.settle(ctx, head, old, &mergeState{
-		Ours: head.Commit, Theirs: theirs, Tree: merged.Tree, Message: message, Conflicts: merged.Conflicts,
+		Ours: head.Commit, Theirs: theirs, Tree: merged.Tree, Message: message, Conflicts: res.Conflicts,
 	}, id, res)
+}
+
+// readable puts the texts of conflicts in tables into the words that people read,
+// whatever encoding the files are in; only such texts survive in lists and in JSON.
+func readable(ctx context.Context, objects object.Reader, tree object.ID, list []merge.Conflict) error {
+	if len(list) == 0 {
+		return nil
+	}
+	files, err := readFiles(ctx, objects, tree)
+	if err != nil {
+		return err
+	}
+	asText := make(map[string]func([]byte) string)
+	for i := range list {
+		c := &list[i]
+		e, ok := files.files[c.Path]
+		if !ok || e.Type != object.TypeTable {
+			continue
+		}
+		if asText[c.Path] == nil {
+			t, err := tabular.Open(ctx, objects, e.ID)
+			if err != nil {
+				return err
+			}
+			asText[c.Path] = cellText(t)
+		}
+		for _, cells := range [][]string{c.Key, c.Base.Cells, c.Ours.Cells, c.Theirs.Cells} {
+			for i := range cells {
+				cells[i] = asText[c.Path]([]byte(cells[i]))
+			}
+		}
+		for _, v := range []*merge.Version{&c.Base, &c.Ours, &c.Theirs} {
+			v.Text = asText[c.Path]([]byte(v.Text))
+		}
+	}
+	return nil
 }
 
 // settle puts the merged files into the folder and records the commit, or the

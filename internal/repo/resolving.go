@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 
@@ -29,24 +30,31 @@ func (a *resolving) file(path string, list []Conflict) (undecided []string, err 
 	if err != nil {
 		return nil, err
 	}
-	var cells []Conflict
+	var rows, lines []Conflict
 	for _, c := range list {
 		switch {
-		case c.Kind == merge.KindCell || c.Kind == merge.KindRowAdded:
-			cells = append(cells, c)
+		case c.Kind == merge.KindCell || c.Kind == merge.KindRowAdded || c.Kind == merge.KindRowDeleted:
+			rows = append(rows, c)
 		case c.Resolution == "" && !touched:
 			undecided = append(undecided, c.String())
+		case c.Kind == merge.KindLines:
+			lines = append(lines, c)
 		case c.Kind == merge.KindFile || c.Kind == merge.KindDeleted:
-			if err := a.wholeFile(path, &c); err != nil {
-				return nil, err
-			}
+			err = errors.Join(err, a.wholeFile(path, &c))
 		}
 	}
-	if len(cells) == 0 {
-		return undecided, nil
+	if err != nil {
+		return nil, err
 	}
-	open, err := a.cells(path, cells)
-	return append(undecided, open...), err
+	if len(lines) > 0 && len(undecided) == 0 {
+		err = a.lines(path, lines)
+	}
+	if len(rows) > 0 && err == nil {
+		var open []string
+		open, err = a.rows(path, rows, touched)
+		undecided = append(undecided, open...)
+	}
+	return undecided, err
 }
 
 // touched reports whether the person has changed the file since the merge.
@@ -60,14 +68,17 @@ func (a *resolving) touched(path string) (bool, error) {
 
 func (a *resolving) wholeFile(path string, c *Conflict) error {
 	v, isSide := c.chosen()
-	if !isSide || c.Resolution == TakeOurs {
-		return nil // it stands there, or the person has put something in place
+	if !isSide {
+		return nil // the person has put something in place
 	}
 	if !v.Present {
 		a.remove = append(a.remove, path)
 		return nil
 	}
 	e, err := a.entryOf(path, v.ID)
+	if errors.Is(err, object.ErrNotFound) {
+		return fmt.Errorf("conflict %d: %s is no file there: put in place what it should be, then write %q", c.Number, c.Resolution, TakeDone)
+	}
 	if err != nil {
 		return err
 	}
@@ -99,37 +110,89 @@ func (a *resolving) entryOf(path string, id object.ID) (object.TreeEntry, error)
 	return object.TreeEntry{}, object.NotFound(id)
 }
 
-// cells applies decisions about cells to the table as it lies in the folder.
-func (a *resolving) cells(path string, list []Conflict) (undecided []string, err error) {
+// rows applies decisions about cells and rows to the table as it lies in the folder.
+func (a *resolving) rows(path string, list []Conflict, touched bool) (undecided []string, err error) {
 	table, err := a.folderTable(path)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := locate(a.ctx, table, list)
+	places, err := locate(a.ctx, table, list)
 	if err != nil {
 		return nil, err
 	}
-	edits := make(cellEdits)
+	edits := make(tableEdits)
 	for i := range list {
 		c := &list[i]
-		col := columnOf(table.Schema, c.Column)
-		now, found, err := cellAt(a.ctx, table, rows[i], col)
+		now, err := rowAt(a.ctx, table, places[i])
 		if err != nil {
 			return nil, err
 		}
 		switch {
-		case c.Resolution == "" && found && now == c.Ours.Text:
-			undecided = append(undecided, c.String())
-		case c.Resolution == "" || c.Resolution == TakeDone || !found:
-			// The person has decided by editing the row.
-		case c.cellValue() != now:
-			edits.set(rows[i], col, c.cellValue())
+		case c.Resolution == TakeDone:
+		case c.Resolution == "":
+			// Whoever has changed the row by hand has decided.
+			if !touched || now != nil && c.stands(table.Schema, now) {
+				undecided = append(undecided, c.String())
+			}
+		case now == nil, len(c.Key) == 0 && !c.stands(table.Schema, now):
+			return nil, fmt.Errorf("conflict %d: the row is not in %s as it was, so %q can't be applied: edit it as it should be, then write %q",
+				c.Number, path, c.Resolution, TakeDone)
+		default:
+			if err := c.edit(table, edits.row(places[i])); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if len(edits) == 0 || len(undecided) > 0 {
 		return undecided, nil
 	}
 	return nil, a.rewrite(path, table, edits)
+}
+
+// stands reports whether a row still has what the merge left there.
+func (c *Conflict) stands(schema *tabular.Schema, row []string) bool {
+	if c.Kind != merge.KindRowDeleted {
+		col := columnOf(schema, c.Column)
+		return col >= 0 && row[col] == c.Ours.Text
+	}
+	left := c.Ours
+	if !left.Present {
+		left = c.Theirs
+	}
+	for i, name := range c.Columns {
+		if col := columnOf(schema, name); col >= 0 && row[col] != left.Cells[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// edit makes of the row what was decided.
+func (c *Conflict) edit(t *tabular.Table, row *rowEdit) error {
+	if c.Kind != merge.KindRowDeleted {
+		return c.editCell(t, row, c.Column, c.value())
+	}
+	v, _ := c.chosen()
+	row.deleted = !v.Present
+	for i, text := range v.Cells {
+		if err := c.editCell(t, row, c.Columns[i], text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Conflict) editCell(t *tabular.Table, row *rowEdit, column, text string) error {
+	col := columnOf(t.Schema, column)
+	if col < 0 {
+		return fmt.Errorf("conflict %d: there is no column %s any more: edit the row as it should be, then write %q", c.Number, column, TakeDone)
+	}
+	cell, err := encodingOf(t).Cell(text)
+	if err != nil {
+		return fmt.Errorf("conflict %d: %w", c.Number, err)
+	}
+	row.cells[col] = cell
+	return nil
 }
 
 // folderTable takes the file in the folder as a table.
@@ -148,7 +211,7 @@ func (a *resolving) folderTable(path string) (*tabular.Table, error) {
 	return tabular.Open(a.ctx, a.objects, e.ID)
 }
 
-func (a *resolving) rewrite(path string, t *tabular.Table, edits cellEdits) error {
+func (a *resolving) rewrite(path string, t *tabular.Table, edits tableEdits) error {
 	id, err := edits.apply(a.ctx, a.objects, t)
 	if err != nil {
 		return err

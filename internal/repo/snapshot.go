@@ -353,6 +353,9 @@ func (s *snapshot) store(ctx context.Context, f worktree.File, old object.TreeEn
 		}
 		note.Note = strings.TrimPrefix(note.Note+"; "+why, "; ")
 	}
+	if known && entry.ID == old.ID && entry.Sum == old.Sum {
+		note = nil // only its stamp was new
+	}
 	entry.Executable = executable(f, old)
 	s.remember(f, entry.Sum, began)
 	s.enter(f, entry, note)

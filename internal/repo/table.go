@@ -83,6 +83,15 @@ func tableNote(res *csv.Result) string {
 	return strings.Join(notes, "; ")
 }
 
+// encodingOf returns the encoding of a table's file.
+func encodingOf(t *tabular.Table) csv.Encoding {
+	l, err := csv.DecodeLayout(t.Layout)
+	if err != nil {
+		return csv.UTF8
+	}
+	return l.Encoding
+}
+
 func writeTable(ctx context.Context, w io.Writer, t *tabular.Table) error {
 	return csv.Write(ctx, w, t, nil)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -60,6 +61,29 @@ func (e Encoding) Text(cell []byte) string {
 		cell = cell[n:]
 	}
 	return b.String()
+}
+
+// Cell returns what a cell holds that reads as the text: the inverse of
+// [Encoding.Text]. It fails with an error that wraps [ErrEncoding] if the encoding
+// has no such character.
+func (e Encoding) Cell(text string) ([]byte, error) {
+	if !utf8.ValidString(text) {
+		return nil, fmt.Errorf("%w: %q is not UTF-8", ErrEncoding, text)
+	}
+	if e != Windows1252 {
+		return []byte(text), nil
+	}
+	high := []rune(windows1252)
+	cell := make([]byte, 0, len(text))
+	for _, r := range text {
+		if at := slices.Index(high, r); at >= 0 {
+			r = rune(0x80 + at)
+		} else if r >= 0x80 && r < 0xA0 || r > 0xFF {
+			return nil, fmt.Errorf("%w: %s has no %q", ErrEncoding, e, r)
+		}
+		cell = append(cell, byte(r))
+	}
+	return cell, nil
 }
 
 func isASCII(text []byte) bool {

@@ -125,7 +125,7 @@ func runCommit(c *command) error {
 		if c.asJSON() {
 			return c.printJSON(commitJSON(res))
 		}
-		c.printCommit(res, o.Message)
+		c.printCommit(res)
 		c.noteMaintainer(r, refs.Name(refs.HeadsPrefix+res.Branch))
 		return nil
 	})
@@ -180,12 +180,12 @@ func commitJSON(res *repo.CommitResult) any {
 	return out
 }
 
-func (c *command) printCommit(res *repo.CommitResult, message string) {
+func (c *command) printCommit(res *repo.CommitResult) {
 	on := res.Branch
 	if on == "" {
 		on = "no branch"
 	}
-	first, _, _ := strings.Cut(message, "\n")
+	first, _, _ := strings.Cut(res.Message, "\n")
 	c.print("[%s %s] %s\n", on, c.style(yellow, res.ID.Short()), first)
 	for _, rec := range res.Recorded {
 		if rec.Note != "" {
