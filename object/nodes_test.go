@@ -10,7 +10,7 @@ import (
 // sink keeps objects without a look at them.
 type sink map[ID]Object
 
-func (s sink) Put(_ context.Context, o Object, _ ID) (ID, error) {
+func (s sink) Put(_ context.Context, o Object, _ ...ID) (ID, error) {
 	id := o.ID()
 	s[id] = o
 	return id, nil

@@ -20,10 +20,10 @@ type Writer interface {
 	// the caller must not change it afterwards. To put an object that is already
 	// there costs a look-up and is no error.
 	//
-	// base, if not zero, names an object of the same kind that the new one is
-	// likely to resemble, as the same column's segment in the parent commit. It is
-	// a hint for storage alone; one that is not held is ignored.
-	Put(ctx context.Context, o Object, base ID) (ID, error)
+	// bases name objects of the same kind that the new one is likely to resemble, the
+	// likeliest first, as the same column's segment in the parent commit. They are
+	// hints for storage alone; a zero id, and one that is not held, is ignored.
+	Put(ctx context.Context, o Object, bases ...ID) (ID, error)
 }
 
 // ReadWriter is both.

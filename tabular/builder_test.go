@@ -373,10 +373,10 @@ type full struct {
 
 var errFull = errors.New("disk full")
 
-func (f full) Put(ctx context.Context, o object.Object, base object.ID) (object.ID, error) {
+func (f full) Put(ctx context.Context, o object.Object, bases ...object.ID) (object.ID, error) {
 	select {
 	case <-f.left:
-		return f.ReadWriter.Put(ctx, o, base)
+		return f.ReadWriter.Put(ctx, o, bases...)
 	default:
 		return object.ID{}, errFull
 	}

@@ -38,6 +38,6 @@ func (forgetful) Get(_ context.Context, id object.ID) (object.Object, error) {
 
 func (forgetful) Has(context.Context, object.ID) (bool, error) { return false, nil }
 
-func (forgetful) Put(_ context.Context, o object.Object, _ object.ID) (object.ID, error) {
+func (forgetful) Put(_ context.Context, o object.Object, _ ...object.ID) (object.ID, error) {
 	return o.ID(), o.Check()
 }

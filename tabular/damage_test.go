@@ -18,15 +18,17 @@ type recording struct {
 	bases   map[object.ID]object.ID
 }
 
-func (s *recording) Put(ctx context.Context, o object.Object, base object.ID) (object.ID, error) {
-	id, err := s.ReadWriter.Put(ctx, o, base)
+func (s *recording) Put(ctx context.Context, o object.Object, bases ...object.ID) (object.ID, error) {
+	id, err := s.ReadWriter.Put(ctx, o, bases...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.objects = append(s.objects, o)
 	if s.bases == nil {
 		s.bases = make(map[object.ID]object.ID)
 	}
-	s.bases[id] = base
+	if len(bases) > 0 {
+		s.bases[id] = bases[0]
+	}
 	return id, err
 }
 

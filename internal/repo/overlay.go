@@ -33,10 +33,10 @@ func (o *overlay) Has(ctx context.Context, id object.ID) (bool, error) {
 }
 
 // Put implements [object.Writer]: what the store below holds is not kept twice.
-func (o *overlay) Put(ctx context.Context, obj object.Object, base object.ID) (object.ID, error) {
+func (o *overlay) Put(ctx context.Context, obj object.Object, bases ...object.ID) (object.ID, error) {
 	id := obj.ID()
 	if ok, err := o.under.Has(ctx, id); ok || err != nil {
 		return id, err
 	}
-	return o.Store.Put(ctx, obj, base)
+	return o.Store.Put(ctx, obj, bases...)
 }

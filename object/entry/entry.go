@@ -92,37 +92,41 @@ func Parse(b []byte) (Entry, error) {
 	switch e.Encoding {
 	case Raw:
 		e.Length = d.Remaining()
-		if e.Length > maxLength {
-			d.Fail("an entry of %d bytes is over the limit of %d", e.Length, maxLength)
-		}
 	case Zstd, Delta:
 		e.Length = int(d.Size(maxLength))
 		if e.Encoding == Delta {
 			e.Base = d.ID()
-			if d.Err() == nil && e.Base.IsZero() {
-				d.Fail("a delta has no base")
-			}
 		}
-	default:
-		d.Fail("unknown encoding %d of an entry", byte(e.Encoding))
-	}
-	if d.Err() == nil && e.Length == 0 {
-		d.Fail("an entry is empty")
 	}
 	e.Data = d.Raw(d.Remaining())
 	if err := d.Close(); err != nil {
 		return Entry{}, err
 	}
-	if e.Encoding == Raw {
-		return e, nil
-	}
-	if len(e.Data) >= maxLength {
-		return Entry{}, fmt.Errorf("%w: %d bytes of compressed data for an object of %d", object.ErrCorrupt, len(e.Data), e.Length)
-	}
-	if err := checkBlocks(e.Data); err != nil {
+	if err := e.Check(); err != nil {
 		return Entry{}, err
 	}
 	return e, nil
+}
+
+// Check reports an entry that [Parse] would refuse: it looks at the frame around
+// the data, not at what it decompresses to. It fails with an error that wraps
+// [object.ErrCorrupt].
+func (e Entry) Check() error {
+	switch {
+	case e.Encoding > Delta:
+		return fmt.Errorf("%w: unknown encoding %d of an entry", object.ErrCorrupt, byte(e.Encoding))
+	case e.Length < 1 || e.Length > maxLength:
+		return fmt.Errorf("%w: an entry declares %d bytes", object.ErrCorrupt, e.Length)
+	case e.Encoding == Delta && e.Base.IsZero():
+		return fmt.Errorf("%w: a delta has no base", object.ErrCorrupt)
+	case e.Encoding == Raw && len(e.Data) != e.Length:
+		return fmt.Errorf("%w: a raw entry declares %d bytes and holds %d", object.ErrCorrupt, e.Length, len(e.Data))
+	case e.Encoding == Raw:
+		return nil
+	case len(e.Data) >= maxLength:
+		return fmt.Errorf("%w: %d bytes of compressed data for an object of %d", object.ErrCorrupt, len(e.Data), e.Length)
+	}
+	return checkBlocks(e.Data)
 }
 
 // checkBlocks walks the headers of zstd blocks (RFC 8878 §3.1.1.2) so that the

@@ -50,7 +50,7 @@ func (s *Store) Has(ctx context.Context, id object.ID) (bool, error) {
 }
 
 // Put implements [object.Writer]: it stores the object at once, outside any batch.
-func (s *Store) Put(ctx context.Context, o object.Object, _ object.ID) (object.ID, error) {
+func (s *Store) Put(ctx context.Context, o object.Object, _ ...object.ID) (object.ID, error) {
 	if err := ctx.Err(); err != nil {
 		return object.ID{}, err
 	}
@@ -110,11 +110,11 @@ func (b *batch) Has(ctx context.Context, id object.ID) (bool, error) {
 	return b.under.Has(ctx, id)
 }
 
-func (b *batch) Put(ctx context.Context, o object.Object, base object.ID) (object.ID, error) {
+func (b *batch) Put(ctx context.Context, o object.Object, bases ...object.ID) (object.ID, error) {
 	if b.ended.Load() {
 		return object.ID{}, errEnded
 	}
-	return b.own.Put(ctx, o, base)
+	return b.own.Put(ctx, o, bases...)
 }
 
 func (b *batch) Commit(ctx context.Context) error {

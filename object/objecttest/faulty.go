@@ -81,11 +81,11 @@ func (b *faultyBatch) Has(ctx context.Context, id object.ID) (bool, error) {
 	return b.Batch.Has(ctx, id)
 }
 
-func (b *faultyBatch) Put(ctx context.Context, o object.Object, base object.ID) (object.ID, error) {
+func (b *faultyBatch) Put(ctx context.Context, o object.Object, bases ...object.ID) (object.ID, error) {
 	if err := b.f.call(); err != nil {
 		return object.ID{}, err
 	}
-	return b.Batch.Put(ctx, o, base)
+	return b.Batch.Put(ctx, o, bases...)
 }
 
 // Commit fails without ending the batch, as a full disk would: its caller

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/entry"
@@ -22,11 +22,13 @@ type Batch struct {
 	s    *Store
 	temp string
 
+	effort atomic.Int64 // bytes that may still be encoded with more than little effort
+
 	mu      sync.Mutex
 	f       vfs.File
 	buf     []byte // not yet written
 	flushed int64  // bytes written
-	locs    map[object.ID]location
+	records records
 	err     error // sticky: the file is in doubt, or the batch has ended
 	ended   bool
 }
@@ -65,7 +67,8 @@ func (s *Store) begin(ctx context.Context) (*Batch, error) {
 	if s.readOnly {
 		return nil, fmt.Errorf("object/pack: starting a batch: %w", object.ErrReadOnly)
 	}
-	b := &Batch{s: s, temp: claimName(batchClaim), locs: make(map[object.ID]location)}
+	b := &Batch{s: s, temp: claimName(batchClaim), records: newRecords()}
+	b.effort.Store(effortBytes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.view == nil {
@@ -109,8 +112,21 @@ func (b *Batch) failed() error {
 func (b *Batch) locate(id object.ID) (location, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	loc, ok := b.locs[id]
-	return loc, ok
+	number, ok := b.records.live[id]
+	if !ok {
+		return location{}, false
+	}
+	return b.records.loc(number), true
+}
+
+// id returns what a record holds.
+func (b *Batch) id(number int) object.ID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if number >= len(b.records.ids) {
+		return object.ID{} // the batch has ended
+	}
+	return b.records.ids[number]
 }
 
 func (b *Batch) readBytes(loc location) ([]byte, error) {
@@ -133,7 +149,7 @@ func (b *Batch) readBytes(loc location) ([]byte, error) {
 // Put implements [object.Writer]. It fails with an error that wraps
 // [object.ErrCorrupt] if the object is malformed, or with that of the file
 // system, after which the batch can only be discarded.
-func (b *Batch) Put(ctx context.Context, o object.Object, base object.ID) (object.ID, error) {
+func (b *Batch) Put(ctx context.Context, o object.Object, bases ...object.ID) (object.ID, error) {
 	id, err := b.check(ctx, o)
 	if err != nil {
 		return id, err
@@ -144,8 +160,8 @@ func (b *Batch) Put(ctx context.Context, o object.Object, base object.ID) (objec
 	if held, err := b.s.holds(id); held || err != nil {
 		return id, err
 	}
-	e, depth := b.encode(o, id, base)
-	return id, b.append(id, e.Append(make([]byte, 0, e.Size())), depth, false)
+	e, depth := b.encode(o, id, bases)
+	return id, b.append(id, e, depth, false)
 }
 
 // Restore stores the object whole although the store may hold it: it takes the
@@ -155,7 +171,7 @@ func (b *Batch) Restore(ctx context.Context, o object.Object) (object.ID, error)
 	if err != nil {
 		return id, err
 	}
-	return id, b.append(id, b.s.codec.Encode(o).Append(nil), 0, true)
+	return id, b.append(id, b.codec(len(o)).Encode(o), 0, true)
 }
 
 func (b *Batch) check(ctx context.Context, o object.Object) (object.ID, error) {
@@ -171,81 +187,49 @@ func (b *Batch) check(ctx context.Context, o object.Object) (object.ID, error) {
 	return o.ID(), nil
 }
 
-// encode returns the object's entry: against the base if that is clearly
-// smaller, else whole.
-func (b *Batch) encode(o object.Object, id, baseID object.ID) (entry.Entry, uint8) {
-	c := &b.s.codec
-	baseID, base, depth, ok := b.base(o, id, baseID)
-	if !ok {
-		return c.Encode(o), 0
-	}
-	delta := c.EncodeDelta(o, baseID, base)
-	if delta.Encoding != entry.Delta {
-		return c.Encode(o), 0
-	}
-	if delta.Size() < len(o)/8 {
-		return delta, depth + 1
-	}
-	if whole := c.Encode(o); delta.Size() > whole.Size()*3/4 {
-		return whole, 0
-	}
-	return delta, depth + 1
-}
-
-// base returns the object to make a delta against and its depth: the hinted
-// one, or the one at the bottom of its chain if that is as long as it may be.
-func (b *Batch) base(o object.Object, id, baseID object.ID) (object.ID, object.Object, uint8, bool) {
-	if baseID.IsZero() || baseID == id || len(o) > entry.MaxDelta || len(o) < 64 {
-		return baseID, nil, 0, false
-	}
-	v, err := b.s.acquire()
-	if err != nil {
-		return baseID, nil, 0, false
-	}
-	defer v.release()
-	src := source{v, b}
-	hits := src.find(baseID)
-	for len(hits) > 0 && hits[0].loc.depth == maxDepth {
-		for hits[0].loc.depth > 0 {
-			e, err := hits[0].entry()
-			if err != nil {
-				return baseID, nil, 0, false
-			}
-			baseID = e.Base
-			if hits = src.find(baseID); len(hits) == 0 {
-				return baseID, nil, 0, false
-			}
-		}
-	}
-	if len(hits) == 0 || baseID == id {
-		return baseID, nil, 0, false
-	}
-	base, err := b.s.load(src, baseID, int(hits[0].loc.depth))
-	if err != nil || base.Kind() != o.Kind() || len(base) > entry.MaxDelta {
-		return baseID, nil, 0, false
-	}
-	return baseID, base, hits[0].loc.depth, true
-}
-
-// append adds an entry's bytes to the pack. One that is there already stays,
-// unless it is to be replaced.
-func (b *Batch) append(id object.ID, data []byte, depth uint8, replace bool) error {
+// append adds the record of an entry to the pack. One that is there already
+// stays, unless it is to be replaced.
+func (b *Batch) append(id object.ID, e entry.Entry, depth uint8, replace bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err != nil {
 		return b.err
 	}
-	if _, ok := b.locs[id]; ok && !replace {
+	if _, ok := b.records.live[id]; ok && !replace {
 		return nil
 	}
-	b.buf = binary.AppendUvarint(b.buf, uint64(len(data)))
-	offset := b.flushed + int64(len(b.buf))
-	if offset+int64(len(data)) >= maxPackSize {
+	back := 0
+	if e.Encoding == entry.Delta {
+		if base, ok := b.records.live[e.Base]; ok {
+			back = len(b.records.ids) - base
+		}
+	}
+	before := len(b.buf)
+	b.buf = appendRecord(b.buf, e, back)
+	return b.added(id, before, depth)
+}
+
+// appendBytes adds a record as it is, for whatever it is worth.
+func (b *Batch) appendBytes(id object.ID, record []byte, depth uint8) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return b.err
+	}
+	before := len(b.buf)
+	b.buf = append(b.buf, record...)
+	return b.added(id, before, depth)
+}
+
+// added enters the record that was put into buf behind what was there before. It
+// is called with b.mu held.
+func (b *Batch) added(id object.ID, before int, depth uint8) error {
+	length := len(b.buf) - before
+	if b.records.end()+int64(length) >= maxPackSize {
 		b.err = fmt.Errorf("object/pack: a batch of more than %d bytes", int64(maxPackSize))
 		return b.err
 	}
-	b.buf = append(b.buf, data...)
-	b.locs[id] = location{offset: offset, length: uint32(len(data)), depth: depth}
+	b.records.add(id, length, depth)
 	if len(b.buf) < flushAt {
 		return nil
 	}
@@ -275,7 +259,7 @@ func (b *Batch) Commit(ctx context.Context) error {
 		return err
 	}
 	b.mu.Lock()
-	empty := len(b.locs) == 0
+	empty := len(b.records.ids) == 0
 	b.mu.Unlock()
 	if empty {
 		return b.Discard()
@@ -310,7 +294,7 @@ func (b *Batch) name(replaced []string) error {
 	}
 	var nonce [8]byte
 	_, _ = rand.Read(nonce[:]) // never fails (crypto/rand)
-	tail := encodeIndex(b.locs, b.flushed+int64(len(b.buf)), replaced, nonce)
+	tail := encodeIndex(&b.records, replaced, nonce)
 	b.buf = append(b.buf, tail...)
 	if err := b.flush(); err != nil {
 		return err
@@ -332,7 +316,7 @@ func (b *Batch) name(replaced []string) error {
 // end is called with b.mu held, once the batch has no file of its own any more.
 func (b *Batch) end() {
 	b.ended = true
-	b.locs, b.buf = nil, nil
+	b.records, b.buf = records{}, nil
 	if b.err == nil {
 		b.err = ErrClosed
 	}

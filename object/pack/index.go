@@ -6,57 +6,104 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/crc32"
+	"math/bits"
 	"slices"
 	"strings"
 
 	"github.com/constl/constl/object"
-	"github.com/constl/constl/object/entry"
 )
 
 // The parts of a pack (object/FORMAT.md §8).
 const (
 	packMagic   = "CONSTLP1"
 	indexMagic  = "CONSTLI1"
-	footerSize  = 8 + 8 + 4 + 8 + 4 + 4 + 8
+	footerSize  = 8 + 4 + 4 + 4 + 8 + 4 + 4 + 8
 	stemSize    = 20 // of a pack's name, as bytes
-	locSize     = 6 + 4 + 1
-	perObject   = object.IDSize + locSize
+	depthBits   = 6
 	maxPackSize = 1 << 48
 )
 
 // maxDepth is how many deltas may stand between an entry and one that is none.
-const maxDepth = 16
+// Writers keep to less, see chainLimit and repackLimit.
+const maxDepth = 1<<depthBits - 1
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// location says where in a pack an entry is.
+// location says where in a pack a record is.
 type location struct {
+	number int // of the record, from 0
 	offset int64
-	length uint32
+	length int
 	// depth is the number of deltas below the entry. Some entry of a delta's base
 	// has a smaller one, which is what makes every chain end.
 	depth uint8
 }
 
-// index finds the entries of one pack. It is the index's bytes as they are in
-// the file, for there may be millions.
+// records lists the records of a pack that is being written.
+type records struct {
+	ids    []object.ID
+	starts []int64 // of each record, and of the next
+	depths []uint8
+	// live holds the record of each object. One that was replaced is in none.
+	live map[object.ID]int
+}
+
+func newRecords() records {
+	return records{starts: []int64{int64(len(packMagic))}, live: make(map[object.ID]int)}
+}
+
+// add adds a record that is now the one of its object.
+func (r *records) add(id object.ID, length int, depth uint8) {
+	r.live[id] = len(r.ids)
+	r.ids = append(r.ids, id)
+	r.starts = append(r.starts, r.end()+int64(length))
+	r.depths = append(r.depths, depth)
+}
+
+func (r *records) end() int64 { return r.starts[len(r.starts)-1] }
+
+func (r *records) loc(number int) location {
+	start := r.starts[number]
+	return location{number, start, int(r.starts[number+1] - start), r.depths[number]}
+}
+
+// index finds the records of one pack. Ids and order are bytes of the file, for
+// there may be millions.
 type index struct {
-	ids  []byte // sorted
-	locs []byte
-	n    int
+	ids    []byte // of the records in their order
+	order  []byte // numbers of the records, in order of their ids
+	width  int    // of a number
+	n      int    // objects; fewer than records if some were replaced
+	starts []int64
+	depths []uint8
 }
 
-func (x *index) id(i int) object.ID {
-	return object.ID(x.ids[i*object.IDSize : (i+1)*object.IDSize])
+func (x *index) id(number int) object.ID {
+	return object.ID(x.ids[number*object.IDSize : (number+1)*object.IDSize])
 }
 
-func (x *index) loc(i int) location {
-	b := x.locs[i*locSize:]
-	return location{
-		offset: int64(binary.BigEndian.Uint16(b))<<32 | int64(binary.BigEndian.Uint32(b[2:])),
-		length: binary.BigEndian.Uint32(b[6:]),
-		depth:  b[10],
+// at returns the number of the kth record in order of ids.
+func (x *index) at(k int) (number int) {
+	for _, b := range x.order[k*x.width : (k+1)*x.width] {
+		number = number<<8 | int(b)
 	}
+	return number
+}
+
+func (x *index) loc(number int) location {
+	start := x.starts[number]
+	return location{number, start, int(x.starts[number+1] - start), x.depths[number]}
+}
+
+// live returns the numbers of the records that count, in the order in which
+// they stand.
+func (x *index) live() []int {
+	numbers := make([]int, x.n)
+	for k := range numbers {
+		numbers[k] = x.at(k)
+	}
+	slices.Sort(numbers)
+	return numbers
 }
 
 // find returns where the object is. Ids are hashes, so their place is nearly
@@ -87,7 +134,7 @@ func (x *index) find(id object.ID) (location, bool) {
 		mid := (lo + hi) / 2
 		switch c := x.compare(mid, id); {
 		case c == 0:
-			return x.loc(mid), true
+			return x.loc(x.at(mid)), true
 		case c < 0:
 			lo = mid + 1
 		default:
@@ -97,36 +144,44 @@ func (x *index) find(id object.ID) (location, bool) {
 	return location{}, false
 }
 
-func (x *index) compare(i int, id object.ID) int {
-	return bytes.Compare(x.ids[i*object.IDSize:(i+1)*object.IDSize], id[:])
+// compare compares the kth id in order with another.
+func (x *index) compare(k int, id object.ID) int {
+	number := x.at(k)
+	return bytes.Compare(x.ids[number*object.IDSize:(number+1)*object.IDSize], id[:])
 }
 
-// encodeIndex returns the index and footer for entries that end at offset end,
-// in a pack that replaces others. The nonce gives every pack a name of its own.
-func encodeIndex(locs map[object.ID]location, end int64, replaced []string, nonce [8]byte) []byte {
-	ids := make([]object.ID, 0, len(locs))
-	for id := range locs {
-		ids = append(ids, id)
+// numberWidth returns the bytes of a record's number where there are n.
+func numberWidth(n int) int { return max(1, (bits.Len(uint(max(n-1, 0)))+7)/8) }
+
+// encodeIndex returns the index and footer of a pack that replaces others. The
+// nonce gives every pack a name of its own.
+func encodeIndex(r *records, replaced []string, nonce [8]byte) []byte {
+	order := make([]int, 0, len(r.live))
+	for _, number := range r.live {
+		order = append(order, number)
 	}
-	slices.SortFunc(ids, object.ID.Compare)
-	b := make([]byte, 0, len(ids)*perObject+len(replaced)*stemSize+footerSize)
-	for i := range ids {
-		b = append(b, ids[i][:]...)
+	slices.SortFunc(order, func(a, b int) int { return r.ids[a].Compare(r.ids[b]) })
+	width := numberWidth(len(r.ids))
+	b := make([]byte, 0, len(r.ids)*(object.IDSize+3)+len(order)*width+len(replaced)*stemSize+footerSize)
+	for i := range r.ids {
+		b = append(b, r.ids[i][:]...)
 	}
-	for _, id := range ids {
-		l := locs[id]
-		b = binary.BigEndian.AppendUint16(b, uint16(l.offset>>32))
-		b = binary.BigEndian.AppendUint32(b, uint32(l.offset))
-		b = binary.BigEndian.AppendUint32(b, l.length)
-		b = append(b, l.depth)
+	for i, depth := range r.depths {
+		b = binary.AppendUvarint(b, uint64(r.starts[i+1]-r.starts[i])<<depthBits|uint64(depth))
+	}
+	for _, number := range order {
+		for shift := 8 * (width - 1); shift >= 0; shift -= 8 {
+			b = append(b, byte(number>>shift))
+		}
 	}
 	for _, name := range replaced {
 		stem, _ := hex.DecodeString(strings.TrimSuffix(name, suffix)) // a pack's name is hexadecimal
 		b = append(b, stem...)
 	}
 	sum := crc32.Checksum(b, castagnoli)
-	footer := binary.BigEndian.AppendUint64(nil, uint64(end))
-	footer = binary.BigEndian.AppendUint64(footer, uint64(len(ids)))
+	footer := binary.BigEndian.AppendUint64(nil, uint64(r.end()))
+	footer = binary.BigEndian.AppendUint32(footer, uint32(len(r.ids)))
+	footer = binary.BigEndian.AppendUint32(footer, uint32(len(order)))
 	footer = binary.BigEndian.AppendUint32(footer, uint32(len(replaced)))
 	footer = append(footer, nonce[:]...)
 	footer = binary.BigEndian.AppendUint32(footer, sum)
@@ -137,14 +192,13 @@ func encodeIndex(locs map[object.ID]location, end int64, replaced []string, nonc
 
 // footer is what the end of a pack says.
 type footer struct {
-	start    int64 // of the index, which is the end of the entries
-	n        int   // objects
-	replaced int   // packs
+	start    int64 // of the index, which is the end of the records
+	size     int   // of the index
+	records  int
+	objects  int
+	replaced int // packs
 	sum      uint32
 }
-
-// size returns the length of the index.
-func (f footer) size() int { return f.n*perObject + f.replaced*stemSize }
 
 // decodeFooter reads the footer of a pack of that size.
 func decodeFooter(b []byte, size int64) (footer, error) {
@@ -154,13 +208,14 @@ func decodeFooter(b []byte, size int64) (footer, error) {
 	if crc32.Checksum(b[:32], castagnoli) != binary.BigEndian.Uint32(b[32:]) {
 		return footer{}, fmt.Errorf("%w: the pack's footer does not match its checksum", object.ErrCorrupt)
 	}
-	start, n, replaced := binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), uint64(binary.BigEndian.Uint32(b[16:]))
-	space := uint64(size - footerSize - int64(len(packMagic)))
-	if size >= maxPackSize || n > space/perObject || replaced > space/stemSize ||
-		start != uint64(size-footerSize)-n*perObject-replaced*stemSize || start < uint64(len(packMagic)) {
-		return footer{}, fmt.Errorf("%w: the pack's footer claims %d objects indexed from byte %d of %d", object.ErrCorrupt, n, start, size)
+	start := binary.BigEndian.Uint64(b)
+	n, m, r := int64(binary.BigEndian.Uint32(b[8:])), int64(binary.BigEndian.Uint32(b[12:])), int64(binary.BigEndian.Uint32(b[16:]))
+	end := size - footerSize
+	if size >= maxPackSize || start < uint64(len(packMagic)) || start > uint64(end) || m > n ||
+		n*(object.IDSize+1)+m*int64(numberWidth(int(n)))+r*stemSize > end-int64(start) || end-int64(start) > 1<<40 {
+		return footer{}, fmt.Errorf("%w: the pack's footer claims %d records indexed from byte %d of %d", object.ErrCorrupt, n, start, size)
 	}
-	return footer{int64(start), int(n), int(replaced), binary.BigEndian.Uint32(b[28:])}, nil
+	return footer{int64(start), int(end - int64(start)), int(n), int(m), int(r), binary.BigEndian.Uint32(b[28:])}, nil
 }
 
 // decodeIndex returns the index that the bytes are, which it keeps, and the
@@ -169,18 +224,32 @@ func decodeIndex(b []byte, f footer) (index, []string, error) {
 	if crc32.Checksum(b, castagnoli) != f.sum {
 		return index{}, nil, fmt.Errorf("%w: the pack's index does not match its checksum", object.ErrCorrupt)
 	}
-	x := index{ids: b[:f.n*object.IDSize], locs: b[f.n*object.IDSize : f.n*perObject], n: f.n}
-	for i := range x.n {
-		if i > 0 && x.compare(i-1, x.id(i)) >= 0 {
-			return index{}, nil, fmt.Errorf("%w: the pack's index is out of order", object.ErrCorrupt)
+	d := object.NewBodyDecoder(b)
+	x := index{ids: d.Raw(f.records * object.IDSize), width: numberWidth(f.records), n: f.objects}
+	x.starts, x.depths = make([]int64, f.records+1), make([]uint8, f.records)
+	x.starts[0] = int64(len(packMagic))
+	for i := range f.records {
+		v := d.Size(maxRecord<<depthBits | maxDepth)
+		if v>>depthBits < minRecord {
+			d.Fail("a record of %d bytes", v>>depthBits)
 		}
-		l := x.loc(i)
-		if l.offset <= int64(len(packMagic)) || l.length > entry.MaxSize || l.offset+int64(l.length) > f.start || l.depth > maxDepth {
-			return index{}, nil, fmt.Errorf("%w: the pack's index points outside it", object.ErrCorrupt)
+		x.starts[i+1], x.depths[i] = x.starts[i]+v>>depthBits, uint8(v&maxDepth)
+	}
+	x.order = d.Raw(f.objects * x.width)
+	stems := d.Raw(f.replaced * stemSize)
+	if err := d.Close(); err != nil {
+		return index{}, nil, fmt.Errorf("the pack's index: %w", err)
+	}
+	if x.starts[f.records] != f.start {
+		return index{}, nil, fmt.Errorf("%w: the pack's index describes records up to byte %d, they end at %d", object.ErrCorrupt, x.starts[f.records], f.start)
+	}
+	for k := range x.n {
+		if number := x.at(k); number >= f.records || k > 0 && x.compare(k-1, x.id(number)) >= 0 {
+			return index{}, nil, fmt.Errorf("%w: the pack's index is out of order", object.ErrCorrupt)
 		}
 	}
 	var replaced []string
-	for stems := b[f.n*perObject:]; len(stems) > 0; stems = stems[stemSize:] {
+	for ; len(stems) > 0; stems = stems[stemSize:] {
 		replaced = append(replaced, hex.EncodeToString(stems[:stemSize])+suffix)
 	}
 	return x, replaced, nil

@@ -102,7 +102,7 @@ func TestManyCommitsStayFewFiles(t *testing.T) {
 
 func TestChainsAreBounded(t *testing.T) {
 	s := openMem(t, vfstest.New())
-	commitVersions(t, s, 3*maxDepth)
+	commitVersions(t, s, 3*chainLimit)
 	deltas := 0
 	for _, p := range s.view.packs {
 		for i := range p.n {

@@ -34,6 +34,9 @@ type packFile struct {
 	doomed   atomic.Bool  // to be removed once nobody here reads it
 }
 
+// readAhead is how many bytes of a pack's end are read at once.
+const readAhead = 32 << 10
+
 func openPack(fs vfs.FS, name string) (*packFile, error) {
 	f, err := fs.Open(name)
 	if err != nil {
@@ -55,28 +58,46 @@ func (p *packFile) readIndex() error {
 	if size < int64(len(packMagic)+footerSize) {
 		return fmt.Errorf("%w: a pack of %d bytes", object.ErrCorrupt, size)
 	}
-	head := make([]byte, len(packMagic))
-	if err := readFull(p.f, head, 0); err != nil {
+	// One read is enough for a small pack, and for the footer and most indexes.
+	tail := make([]byte, min(size, readAhead))
+	if err := readFull(p.f, tail, size-int64(len(tail))); err != nil {
 		return err
 	}
-	if string(head) != packMagic {
-		return fmt.Errorf("%w: the file does not begin as a pack of version 1", object.ErrCorrupt)
-	}
-	foot := make([]byte, footerSize)
-	if err := readFull(p.f, foot, size-footerSize); err != nil {
-		return err
-	}
-	end, err := decodeFooter(foot, size)
+	end, err := decodeFooter(tail[len(tail)-footerSize:], size)
 	if err != nil {
 		return err
 	}
-	b := make([]byte, end.size())
-	if err := readFull(p.f, b, end.start); err != nil {
+	b := make([]byte, end.size)
+	if before := end.size + footerSize - len(tail); before <= 0 {
+		copy(b, tail[-before:])
+	} else {
+		copy(b[before:], tail)
+		if err := readFull(p.f, b[:before], end.start); err != nil {
+			return err
+		}
+	}
+	if err := p.checkHead(tail, size); err != nil {
 		return err
 	}
 	p.size = size
 	p.index, p.replaced, err = decodeIndex(b, end)
 	return err
+}
+
+// checkHead compares what the file begins with. tail is the last of its bytes,
+// maybe all.
+func (p *packFile) checkHead(tail []byte, size int64) error {
+	head := tail[:len(packMagic)]
+	if int64(len(tail)) < size {
+		head = make([]byte, len(packMagic))
+		if err := readFull(p.f, head, 0); err != nil {
+			return err
+		}
+	}
+	if string(head) != packMagic {
+		return fmt.Errorf("%w: the file does not begin as a pack of version 1", object.ErrCorrupt)
+	}
+	return nil
 }
 
 func (p *packFile) release() {

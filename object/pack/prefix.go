@@ -27,7 +27,7 @@ func (s *Store) Prefix(digits string) ([]object.ID, error) {
 	for _, p := range v.packs {
 		from := sort.Search(p.n, func(i int) bool { return p.compare(i, low) >= 0 })
 		for i := from; i < p.n && p.compare(i, high) <= 0; i++ {
-			found = append(found, p.id(i))
+			found = append(found, p.id(p.at(i)))
 		}
 	}
 	slices.SortFunc(found, object.ID.Compare)

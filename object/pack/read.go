@@ -23,16 +23,33 @@ type hit struct {
 	loc   location
 }
 
-func (h hit) entry() (entry.Entry, error) {
-	read := h.batch.readBytes
+// bytes returns the record.
+func (h hit) bytes() ([]byte, error) {
 	if h.pack != nil {
-		read = func(loc location) ([]byte, error) { return readBytes(h.pack.f, loc) }
+		return readBytes(h.pack.f, h.loc)
 	}
-	b, err := read(h.loc)
+	return h.batch.readBytes(h.loc)
+}
+
+// id returns what another record of the same place holds.
+func (h hit) id(number int) object.ID {
+	if h.pack != nil {
+		return h.pack.id(number)
+	}
+	return h.batch.id(number)
+}
+
+// entry returns the entry, its frame checked.
+func (h hit) entry() (entry.Entry, error) {
+	b, err := h.bytes()
 	if err != nil {
 		return entry.Entry{}, err
 	}
-	return entry.Parse(b)
+	e, err := parseRecord(b, h.loc.number, h.id)
+	if err != nil {
+		return entry.Entry{}, err
+	}
+	return e, e.Check()
 }
 
 // find returns all places where the object is held, those with the fewest
@@ -90,13 +107,18 @@ func (s *Store) decode(src source, id object.ID, h hit) (object.Object, error) {
 	if err != nil {
 		return nil, damaged(id, err)
 	}
+	return s.decodeEntry(src, id, e, h.loc.depth)
+}
+
+// decodeEntry returns the object that the entry holds, after its bases.
+func (s *Store) decodeEntry(src source, id object.ID, e entry.Entry, depth uint8) (object.Object, error) {
 	var base object.Object
 	if e.Encoding == entry.Delta {
-		if h.loc.depth == 0 {
+		if depth == 0 {
 			return nil, damaged(id, fmt.Errorf("%w: the index does not know it for a delta", object.ErrCorrupt))
 		}
-		base, err = s.load(src, e.Base, int(h.loc.depth)-1)
-		if err != nil {
+		var err error
+		if base, err = s.load(src, e.Base, int(depth)-1); err != nil {
 			return nil, damaged(id, fmt.Errorf("its delta base: %w", err))
 		}
 	}

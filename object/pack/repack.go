@@ -6,14 +6,15 @@ import (
 	"slices"
 
 	"github.com/constl/constl/object"
-	"github.com/constl/constl/object/entry"
 )
 
 // RepackOptions are the choices of [Store.Repack].
 type RepackOptions struct {
-	// Bases returns objects that the given one is likely to resemble, best first,
-	// as the same segment in the child commits. Only those that come before it in
-	// the list of what is kept are tried. nil keeps the deltas that there are.
+	// Bases returns objects that the given one is likely to resemble, best first, as
+	// the same segment in the commits that followed. Only those that come before it
+	// in the list of what is kept are tried, so that with the newest first, what is
+	// read most stands whole. It is called from several goroutines. nil keeps the
+	// deltas that there are.
 	Bases func(object.ID) []object.ID
 	// Recompress makes entries that are no deltas again, searching longer.
 	Recompress bool
@@ -72,8 +73,8 @@ func (s *Store) Repack(ctx context.Context, keep func(context.Context) ([]object
 	if err != nil {
 		return err
 	}
-	r := &repacker{s: s, b: b, src: source{view: v}, opts: opts, keep: make(map[object.ID]struct{}, len(kept))}
-	if err := r.run(ctx, kept); err != nil {
+	r := newRepacker(s, b, v, opts, kept)
+	if err := r.run(ctx); err != nil {
 		_ = b.Discard() // the first error says more
 		return err
 	}
@@ -83,93 +84,4 @@ func (s *Store) Repack(ctx context.Context, keep func(context.Context) ([]object
 	}
 	s.cache.clear()
 	return b.finish(replaced)
-}
-
-type repacker struct {
-	s    *Store
-	b    *Batch
-	src  source
-	opts *RepackOptions
-	keep map[object.ID]struct{}
-}
-
-func (r *repacker) run(ctx context.Context, keep []object.ID) error {
-	for _, id := range keep {
-		r.keep[id] = struct{}{}
-	}
-	for i, id := range keep {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := r.write(id); err != nil {
-			return fmt.Errorf("object/pack: repacking: %w", err)
-		}
-		if r.opts.Progress != nil && (i%stretch == 0 || i == len(keep)-1) {
-			r.opts.Progress(i+1, len(keep))
-		}
-	}
-	return nil
-}
-
-// write adds the object to the new pack, after its base. It verifies it.
-func (r *repacker) write(id object.ID) error {
-	if _, ok := r.b.locate(id); ok {
-		return nil
-	}
-	hits := r.src.find(id)
-	if len(hits) == 0 {
-		return object.NotFound(id)
-	}
-	o, err := r.s.load(r.src, id, maxDepth)
-	if err != nil {
-		return err
-	}
-	e, err := hits[0].entry()
-	intact := err == nil
-	if intact {
-		_, err = r.s.decode(r.src, id, hits[0])
-		intact = err == nil
-	}
-	depth := uint8(0)
-	_, keepsBase := r.keep[e.Base]
-	switch {
-	case intact && e.Encoding != entry.Delta:
-		if r.opts.Recompress {
-			e = r.s.best.Encode(o)
-		}
-	case intact && keepsBase:
-		if err := r.write(e.Base); err != nil {
-			return err
-		}
-		if loc, _ := r.b.locate(e.Base); loc.depth < maxDepth {
-			depth = loc.depth + 1
-			break
-		}
-		e = r.s.best.Encode(o)
-	default:
-		e = r.s.best.Encode(o)
-	}
-	e, depth = r.delta(o, id, e, depth)
-	return r.b.append(id, e.Append(make([]byte, 0, e.Size())), depth, false)
-}
-
-// delta returns the smallest of the entry given and deltas against the hints.
-func (r *repacker) delta(o object.Object, id object.ID, e entry.Entry, depth uint8) (entry.Entry, uint8) {
-	if r.opts.Bases == nil || len(o) > entry.MaxDelta {
-		return e, depth
-	}
-	for _, base := range r.opts.Bases(id) {
-		loc, ok := r.b.locate(base)
-		if !ok || base == id || base == e.Base || loc.depth >= maxDepth {
-			continue
-		}
-		bo, err := r.s.load(r.src, base, maxDepth)
-		if err != nil || bo.Kind() != o.Kind() {
-			continue
-		}
-		if d := r.s.best.EncodeDelta(o, base, bo); d.Encoding == entry.Delta && d.Size() < e.Size()*3/4 {
-			e, depth = d, loc.depth+1
-		}
-	}
-	return e, depth
 }

@@ -39,6 +39,7 @@ type Store struct {
 	fs       vfs.FS
 	readOnly bool
 	codec    entry.Codec
+	good     entry.Codec // for small batches
 	best     entry.Codec // for Repack
 	cache    *cache
 
@@ -85,7 +86,7 @@ func openFS(ctx context.Context, folder vfs.FS, opts *Options) (*Store, error) {
 	if opts.CacheBytes == 0 {
 		s.cache.limit = 32 << 20
 	}
-	s.best.Thorough = true
+	s.good.Effort, s.best.Effort = entry.Good, entry.Thorough
 	s.view.refs.Store(1)
 	if err := s.refresh(true); err != nil && (!s.readOnly || !errors.Is(err, os.ErrNotExist)) {
 		return nil, err

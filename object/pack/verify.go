@@ -2,9 +2,7 @@ package pack
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -75,7 +73,7 @@ type checker struct {
 const stretch = 256
 
 func (c *checker) pack(ctx context.Context, p *packFile) error {
-	order := p.byOffset()
+	order := p.live()
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -104,9 +102,6 @@ func (c *checker) entry(p *packFile, id object.ID, loc location) {
 	src := source{view: c.view}
 	o, err := c.reader.decode(src, id, hit{pack: p, loc: loc})
 	if err == nil {
-		err = checkPrefix(p, loc)
-	}
-	if err == nil {
 		err = o.Check()
 	}
 	if err == nil {
@@ -127,20 +122,6 @@ func (c *checker) entry(p *packFile, id object.ID, loc location) {
 	c.mu.Lock()
 	c.damage = append(c.damage, d)
 	c.mu.Unlock()
-}
-
-// checkPrefix compares the length before the entry, from which a lost index can
-// be made again.
-func checkPrefix(p *packFile, loc location) error {
-	want := binary.AppendUvarint(nil, uint64(loc.length))
-	got := make([]byte, len(want))
-	if err := readFull(p.f, got, loc.offset-int64(len(want))); err != nil {
-		return err
-	}
-	if string(got) != string(want) {
-		return fmt.Errorf("%w: the length before the entry is not that in the index", object.ErrCorrupt)
-	}
-	return nil
 }
 
 // innermost returns the object at the bottom of a chain of damage.

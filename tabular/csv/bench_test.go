@@ -95,7 +95,7 @@ func BenchmarkSniff(b *testing.B) {
 // dropWriter counts objects and forgets them.
 type dropWriter struct{ object.Reader }
 
-func (dropWriter) Put(_ context.Context, o object.Object, _ object.ID) (object.ID, error) {
+func (dropWriter) Put(_ context.Context, o object.Object, _ ...object.ID) (object.ID, error) {
 	return o.ID(), nil
 }
 
