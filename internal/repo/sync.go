@@ -42,6 +42,9 @@ type FetchResult struct {
 type PullResult struct {
 	*FetchResult
 	*MergeResult
+	// NoBranch says that the remote has nothing under the name of the branch that
+	// is checked out here.
+	NoBranch bool
 }
 
 // PushResult says what a push did.
@@ -319,6 +322,8 @@ func (r *Repo) Pull(ctx context.Context, remote string) (*PullResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, there := fetched.Refs[head.Branch]
+	res.NoBranch = !there && len(targets) == 0 && len(fetched.Refs) > 0
 	fetched.Aside = slices.DeleteFunc(fetched.Aside, func(name refs.Name) bool {
 		return name == head.Branch && slices.Contains(targets, fetched.Refs[name])
 	})

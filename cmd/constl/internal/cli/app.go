@@ -79,12 +79,31 @@ Exit codes: 0 done; 1 conflicts, differences under --exit-code, or another
 failure; 2 wrong usage; 3 damaged or untrusted data; 4 network.`
 
 func (a *app) library() *cli.App {
+	lib := a.bareLibrary()
+	plain(lib.Flags)
+	for _, c := range lib.Commands {
+		plain(c.Flags)
+	}
+	return lib
+}
+
+// plain keeps "(default: false)" out of the help.
+func plain(flags []cli.Flag) {
+	for _, f := range flags {
+		if b, ok := f.(*cli.BoolFlag); ok {
+			b.DisableDefaultText = true
+		}
+	}
+}
+
+func (a *app) bareLibrary() *cli.App {
 	return &cli.App{
 		Name:                 "constl",
 		Usage:                "Git for scientific tables, without a server",
 		Description:          description,
 		UsageText:            "constl [-C DIR] COMMAND [OPTIONS] [ARGUMENTS]",
 		HideVersion:          true,
+		HideHelp:             true, // the library's own is one variable for all that run at once
 		EnableBashCompletion: true,
 		Writer:               a.env.Stdout,
 		ErrWriter:            a.env.Stderr,
@@ -96,6 +115,7 @@ func (a *app) library() *cli.App {
 			&cli.StringFlag{Name: "directory", Aliases: []string{"C"}, Usage: "work in `DIR` instead of here"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show neither progress nor remarks"},
 			&cli.BoolFlag{Name: "no-color", Usage: "use no colours (NO_COLOR does the same)"},
+			helpFlag(),
 		},
 		Commands: a.commands(),
 	}
@@ -110,12 +130,11 @@ func (a *app) commands() []*cli.Command {
 		a.serveCommand(), a.fetchCommand(), a.pullCommand(), a.pushCommand(),
 		a.mergeCommand(), a.conflictsCommand(), a.resolveCommand(),
 		a.citeCommand(), a.verifyCommand(), a.fsckCommand(), a.gcCommand(),
-		a.tourCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(),
+		a.tourCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
 	}
 	for _, c := range list {
-		c.OnUsageError = onUsageError
-		c.HideHelpCommand = true // or a folder named h would be taken for it
-		c.Flags = append(c.Flags, &cli.BoolFlag{Name: "json", Usage: "answer in JSON, for scripts"})
+		c.OnUsageError, c.HideHelp = onUsageError, true
+		c.Flags = append(c.Flags, &cli.BoolFlag{Name: "json", Usage: "answer in JSON, for scripts"}, helpFlag())
 	}
 	return list
 }
@@ -124,7 +143,10 @@ func (a *app) noCommand(c *cli.Context) error {
 	if !c.Args().Present() {
 		return cli.ShowAppHelp(c)
 	}
-	name := c.Args().First()
+	return a.unknownCommand(c, c.Args().First())
+}
+
+func (a *app) unknownCommand(c *cli.Context, name string) error {
 	next := "constl help"
 	for _, known := range c.App.Commands {
 		if close := strings.HasPrefix(known.Name, name) || strings.HasPrefix(name, known.Name); close {
@@ -132,6 +154,30 @@ func (a *app) noCommand(c *cli.Context) error {
 		}
 	}
 	return usage(next, "there is no command %q", name)
+}
+
+func helpFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "show what this is and what it takes"}
+}
+
+func (a *app) helpCommand() *cli.Command {
+	return &cli.Command{
+		Name: "help", Category: groupSettings, ArgsUsage: "[COMMAND]",
+		Usage: "show all commands, or what one of them takes",
+		Action: a.action(func(c *command) error {
+			args, err := c.arguments(0, 1)
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				return cli.ShowAppHelp(c.Context)
+			}
+			if find(c.App.Commands, args[0]) == nil {
+				return a.unknownCommand(c.Context, args[0])
+			}
+			return cli.ShowCommandHelp(c.Context, args[0])
+		}),
+	}
 }
 
 func onUsageError(c *cli.Context, err error, _ bool) error {

@@ -19,7 +19,7 @@ import (
 	"github.com/constl/constl/transport/quic"
 )
 
-// The exit codes, which scripts rely on (see constl help exit-codes).
+// The exit codes, which scripts rely on (see constl help).
 const (
 	exitDone      = 0
 	exitFound     = 1 // conflicts, failed validation, differences under --exit-code, or any other failure

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/constl/constl/internal/repo"
@@ -58,6 +60,7 @@ func runServe(c *command) error {
 		}
 		ids = append(ids, id)
 	}
+	c.env.Stderr = &lockedWriter{w: c.env.Stderr} // every request tells of itself
 	// Serving outlives the signal for as long as requests under way need.
 	server, err := repo.Serve(context.WithoutCancel(c.ctx()), c.String("listen"), key, datasets, c.served)
 	if err != nil {
@@ -72,6 +75,19 @@ func runServe(c *command) error {
 		return err
 	}
 	return nil
+}
+
+// lockedWriter lets several goroutines write whole lines.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// Write implements [io.Writer].
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }
 
 func (c *command) printAddresses(server *repo.Server, ids []object.ID) {

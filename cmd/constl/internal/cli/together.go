@@ -102,6 +102,9 @@ func runPull(c *command) error {
 		}
 		c.print("Fetched from %s: %s, %s\n", res.Remote, plural(res.Objects, "object"), bytesText(res.Bytes))
 		c.reportFetch(res.FetchResult)
+		if res.NoBranch {
+			c.note("  %s has no branch of the name that is checked out here; see what it has with: constl fetch\n", res.Remote)
+		}
 		return c.printMerge(res.MergeResult)
 	})
 }
