@@ -11,9 +11,9 @@ import (
 
 // Which segments stand inside their group (FORMAT.md §5).
 const (
-	inlineAll   = 32 << 10 // all of them, if together they are no longer than this
-	inlineOne   = 1 << 10  // else those no longer than this,
-	inlineTotal = 8 << 20  // in column order, while together they are no longer than this
+	inlineAll   = 128 << 10 // all of them, if together they are no longer than this
+	inlineOne   = 1 << 10   // else those no longer than this,
+	inlineTotal = 8 << 20   // in column order, while together they are no longer than this
 )
 
 // segmentRef is a segment as its group holds it: inline, or by link, or neither
