@@ -17,8 +17,8 @@ const (
 	KindRowAdded   Kind = "row-added"   // both added the same key, and this cell differs
 	KindRowForm    Kind = "row-form"    // a row is written in two ways beyond its cells
 	KindColumn     Kind = "column"      // a column was dropped and edited, or defined in two ways
-	KindKey        Kind = "key"         // the primary key differs: the table was not merged
-	KindOrder      Kind = "order"       // both sides put the same rows in another order
+	KindKey        Kind = "key"         // the primary key was changed in two ways
+	KindOrder      Kind = "order"       // both sides put the members of a JSON array in another order
 	KindLayout     Kind = "layout"      // the file's form was changed in two ways
 	KindLines      Kind = "lines"       // the same lines of a text were changed in two ways
 	KindMember     Kind = "member"      // one member of a JSON document was changed in two ways

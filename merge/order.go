@@ -1,6 +1,9 @@
 package merge
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // ordering is the problem of putting things in one order that two sides and
 // their base have put in three: rows of a table, or its fields. A thing is a
@@ -14,7 +17,8 @@ type ordering struct {
 }
 
 // run returns the living things in their merged order, and whether the sides
-// contradict each other, in which case the order is that of ours.
+// contradict each other, in which case the order is that of the side whose common
+// things are the smaller sequence by content.
 //
 // Things that both sides have form the spine. What one side alone has follows
 // the thing that it followed there; of two blocks at one place the smaller
@@ -39,6 +43,10 @@ func (o *ordering) run() (order []int32, conflict bool) {
 		if order = w.lay(fixed, ours, theirs, placer); order != nil {
 			return order, false
 		}
+	}
+	other := slices.SortedFunc(slices.Values(spine), func(a, b int32) int { return cmp.Compare(posTheirs[a], posTheirs[b]) })
+	if slices.CompareFunc(spine, other, o.compare) > 0 {
+		spine = other
 	}
 	return w.lay(spine, ours, theirs, nil), true
 }

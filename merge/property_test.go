@@ -162,9 +162,6 @@ func compareKeyed(r *rapid.T, got *merge.TableResult, merged [][]string, want ma
 		}
 	}
 	for _, c := range got.Conflicts {
-		if c.Kind == merge.KindOrder {
-			continue
-		}
 		name := strings.TrimSpace(fmt.Sprintf("%s %s %s", c.Kind, c.Key[0], c.Column))
 		if !conflicts[name] {
 			r.Fatalf("unexpected conflict %q", name)

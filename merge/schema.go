@@ -62,11 +62,7 @@ func mergeColumns(base, ours, theirs *tabular.Schema) (cols []column, conflicts 
 	}
 	o := ordering{n: int32(len(ids)), alive: alive, compare: func(a, b int32) int { return cmp.Compare(a, b) }}
 	o.base, o.ours, o.theirs = fieldSequence(base, number), fieldSequence(ours, number), fieldSequence(theirs, number)
-	order, clash := o.run()
-	if clash {
-		conflicts = append(conflicts, Conflict{Kind: KindOrder, Base: fieldOrder(base), Ours: fieldOrder(ours), Theirs: fieldOrder(theirs),
-			Detail: "both sides put the columns in another order"})
-	}
+	order, _ := o.run()
 	for _, i := range order {
 		cols = append(cols, merged[i])
 	}
@@ -94,14 +90,6 @@ func fieldSequence(s *tabular.Schema, number map[string]int32) []int32 {
 		seq[i] = number[f.ID]
 	}
 	return seq
-}
-
-func fieldOrder(s *tabular.Schema) Version {
-	v := Version{Present: true, Cells: make([]string, len(s.Fields))}
-	for i, f := range s.Fields {
-		v.Cells[i] = label(f)
-	}
-	return v
 }
 
 // define settles the column's name and type and reports whether it may be in the
@@ -144,8 +132,12 @@ func (c *column) define(base, ours, theirs *tabular.Schema, conflicts *[]Conflic
 		clash("the column was renamed in two ways")
 	}
 	typ, ok := mergeDefinition(hasBase, b.Type, o.Type, t.Type)
-	if !ok && isNumeric(o.Type) && isNumeric(t.Type) {
+	switch {
+	case ok:
+	case isNumeric(o.Type) && isNumeric(t.Type):
 		typ, ok = tabular.TypeNumber, true
+	case !hasBase:
+		typ, ok = tabular.TypeString, true // any cell is a text
 	}
 	c.field.Type = typ
 	if !ok {
@@ -188,15 +180,20 @@ func sameNames(cols []column, base, ours, theirs *tabular.Schema) (conflicts []C
 	return conflicts
 }
 
-// mergeKey returns the key of the result, or a conflict if the sides do not have
-// one and the same: rows are told apart by it, so it cannot change under a merge.
+// mergeKey returns the key of the result: that of the side that changed it. If
+// both did, in two ways, it is that of ours and there is a conflict.
 func mergeKey(base, ours, theirs *tabular.Schema) (key []string, conflict *Conflict) {
-	if slices.Equal(ours.Key, theirs.Key) {
+	switch {
+	case slices.Equal(ours.Key, theirs.Key), slices.Equal(theirs.Key, base.Key):
 		return ours.Key, nil
+	case slices.Equal(ours.Key, base.Key):
+		return theirs.Key, nil
 	}
-	show := func(s *tabular.Schema) Version { return Version{Present: s != nil, Text: strings.Join(s.Key, ", ")} }
+	show := func(s *tabular.Schema) Version {
+		return Version{Present: len(s.Key) > 0, Text: strings.Join(s.Key, ", ")}
+	}
 	return ours.Key, &Conflict{Kind: KindKey, Base: show(base), Ours: show(ours), Theirs: show(theirs),
-		Detail: "the primary key differs, so the rows were not merged and the table is that of ours; give both sides the same key, commit, and merge again"}
+		Detail: "both sides changed the primary key; it is that of ours"}
 }
 
 // mergeChunkedBy returns what decides the row groups' ends in the result.

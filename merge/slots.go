@@ -38,11 +38,7 @@ func (m *tableMerge) mergeRegion(ctx context.Context, r *region) error {
 	var disputed map[int32]bool
 	w.alive, disputed = v.survivors(slots)
 	order, clash := w.run()
-	if clash {
-		m.conflicts = append(m.conflicts, Conflict{Kind: KindOrder, Row: m.out.count + 1,
-			Base: Version{Present: true}, Ours: Version{Present: true}, Theirs: Version{Present: true},
-			Detail: "both sides put the same rows in another order; the order is that of ours"})
-	}
+	m.stats.Reordered = m.stats.Reordered || clash
 	for _, i := range order {
 		if disputed[i] {
 			v.reportDeleted(&slots[i])
@@ -202,8 +198,13 @@ func (v *rowMerge) rekey(slots []slot) []slot {
 		return slots
 	}
 	drop := make(map[int]bool)
-	for _, s := range []sideName{sideOurs, sideTheirs} {
-		v.rekeySide(slots, s, rest, drop)
+	ours := v.rekeySide(slots, sideOurs, rest, drop)
+	theirs := v.rekeySide(slots, sideTheirs, rest, drop)
+	for i, o := range ours {
+		if t, ok := theirs[i]; ok && v.rekeyable(slots[i].base, slots[o].ours, slots[t].theirs) {
+			slots[i].ours, slots[i].theirs = slots[o].ours, slots[t].theirs
+			drop[o], drop[t] = true, true
+		}
 	}
 	if len(drop) == 0 {
 		return slots
@@ -228,9 +229,25 @@ func (v *rowMerge) notKey() []int {
 	return out
 }
 
+// rekeyable reports whether the changes that both sides made to the key of one
+// row go together.
+func (v *rowMerge) rekeyable(base, ours, theirs int32) bool {
+	for _, c := range v.key {
+		_, conflict := mergeValue(v.cols[c].field.Type, true, v.grids[sideBase].cell(int(base), c),
+			v.grids[sideOurs].cell(int(ours), c), v.grids[sideTheirs].cell(int(theirs), c))
+		if conflict {
+			return false
+		}
+	}
+	return true
+}
+
 // rekeySide looks at rows that the side alone deleted and added at one place,
-// with the same cells outside the key, each the only one of its kind.
-func (v *rowMerge) rekeySide(slots []slot, s sideName, rest []int, drop map[int]bool) {
+// with the same cells outside the key, each the only one of its kind. Of those
+// that both sides deleted it returns which row the side has added in place of
+// which, by their slots, and leaves them as they are.
+func (v *rowMerge) rekeySide(slots []slot, s sideName, rest []int, drop map[int]bool) (both map[int]int) {
+	both = make(map[int]int)
 	other := sideOurs + sideTheirs - s
 	added, gone := make(map[string]int), make(map[string]int)
 	const several = -1
@@ -259,18 +276,24 @@ func (v *rowMerge) rekeySide(slots []slot, s sideName, rest []int, drop map[int]
 			if row := sl.in(s); content(v.grids[s], row, sidePlace[row]) {
 				note(added, buf, i)
 			}
-		case sl.base >= 0 && sl.in(s) < 0 && sl.in(other) >= 0:
+		case sl.base >= 0 && sl.in(s) < 0:
 			if content(v.grids[sideBase], sl.base, basePlace[sl.base]) {
 				note(gone, buf, i)
 			}
 		}
 	}
 	for content, i := range gone {
-		if j, ok := added[content]; ok && i != several && j != several {
+		j, ok := added[content]
+		switch {
+		case !ok || i == several || j == several:
+		case slots[i].in(other) < 0:
+			both[i] = j
+		default:
 			slots[i].set(s, slots[j].in(s))
 			drop[j] = true
 		}
 	}
+	return both
 }
 
 // minRekeyCells is how many cells outside the key must be filled for two rows to

@@ -21,6 +21,9 @@ type TableStats struct {
 	// Keyless says why the rows were told apart without the table's primary key;
 	// empty if they were not, or if the table has none.
 	Keyless string `json:"keyless,omitempty"`
+	// Reordered says that both sides had put the same rows in two orders. That of
+	// one of them stands, whoever merges (RULES.md R33).
+	Reordered bool `json:"reordered,omitempty"`
 }
 
 // TableResult is a merged table.
@@ -88,23 +91,25 @@ func wholeTable(base, ours, theirs *tabular.Table) *tabular.Table {
 
 func (m *tableMerge) run(ctx context.Context, rw object.ReadWriter) (object.ID, error) {
 	base, ours, theirs := &m.sides[sideBase], &m.sides[sideOurs], &m.sides[sideTheirs]
-	key, conflict := mergeKey(base.schema, ours.schema, theirs.schema)
-	if conflict == nil && base.table != nil && !slices.Equal(base.schema.Key, key) && len(key) > 0 {
-		m.stats.Keyless = "the primary key is not that of the base"
-	}
-	if conflict != nil {
-		m.conflicts = append(m.conflicts, *conflict)
-		m.stats.Rows = ours.table.Rows
-		return ours.table.ID, nil
-	}
 	for s := range m.sides {
 		if err := m.sides[s].open(ctx); err != nil {
 			return object.ID{}, err
 		}
 	}
+	if err := m.recognise(ctx); err != nil {
+		return object.ID{}, err
+	}
 	cols, conflicts := mergeColumns(base.schema, ours.schema, theirs.schema)
 	m.conflicts = conflicts
-	m.keyless = len(key) == 0 || m.stats.Keyless != ""
+	resultKey, conflict := mergeKey(base.schema, ours.schema, theirs.schema)
+	if conflict != nil {
+		m.conflicts = append(m.conflicts, *conflict)
+	}
+	key := m.matchingKey()
+	m.keyless = len(key) == 0
+	if m.keyless && len(resultKey) > 0 {
+		m.stats.Keyless = "the primary key is not that of the base"
+	}
 	m.setColumns(cols, key)
 	m.edits = make([]int64, len(cols))
 	err := m.planRegions(ctx)
@@ -120,7 +125,7 @@ func (m *tableMerge) run(ctx context.Context, rw object.ReadWriter) (object.ID, 
 	if err := m.mergeLayout(); err != nil {
 		return object.ID{}, err
 	}
-	return m.write(ctx, rw, key)
+	return m.write(ctx, rw, resultKey)
 }
 
 func (m *tableMerge) planRegions(ctx context.Context) error {
@@ -179,6 +184,35 @@ func (m *tableMerge) fields() []tabular.Field {
 	return out
 }
 
+// present returns the ids if the result has all of these fields, else none.
+func (m *tableMerge) present(ids []string) []string {
+	for _, id := range ids {
+		if !slices.ContainsFunc(m.cols, func(c column) bool { return c.field.ID == id }) {
+			return nil
+		}
+	}
+	return ids
+}
+
+// matchingKey returns the key by which rows are told apart: that of the base, if
+// both sides have its columns and a key; without a base that of both sides. It
+// does not matter for this what the sides have made of the key since.
+func (m *tableMerge) matchingKey() []string {
+	base, ours, theirs := m.sides[sideBase].schema, m.sides[sideOurs].schema, m.sides[sideTheirs].schema
+	if m.sides[sideBase].table == nil {
+		if slices.Equal(ours.Key, theirs.Key) {
+			return ours.Key
+		}
+		return nil
+	}
+	for _, id := range base.Key {
+		if ours.Column(id) < 0 || theirs.Column(id) < 0 {
+			return nil
+		}
+	}
+	return base.Key
+}
+
 func (m *tableMerge) mergeLayout() error {
 	base, ours, theirs := m.sides[sideBase].table, m.sides[sideOurs].table, m.sides[sideTheirs].table
 	var merger LayoutMerger = m.options.Codecs[ours.Layout.Codec]
@@ -199,7 +233,7 @@ func (m *tableMerge) mergeLayout() error {
 
 // write builds the result, region by region.
 func (m *tableMerge) write(ctx context.Context, rw object.ReadWriter, key []string) (object.ID, error) {
-	schema := &tabular.Schema{Fields: m.fields(), Key: key,
+	schema := &tabular.Schema{Fields: m.fields(), Key: m.present(key),
 		ChunkedBy: mergeChunkedBy(m.sides[sideBase].schema, m.sides[sideOurs].schema, m.sides[sideTheirs].schema)}
 	var chunkedBy []int
 	for _, id := range schema.ChunkedBy {
