@@ -59,7 +59,7 @@ func (b *Batch) encode(o object.Object, id object.ID, bases []object.ID) (e entr
 			}
 		}
 	}
-	if delta.Length > 0 && len(delta.Data) <= whole.Size()*3/4 {
+	if delta.Length > 0 && len(delta.Data) <= whole.Size()*7/8 {
 		return delta, depth
 	}
 	if whole.Length == 0 {

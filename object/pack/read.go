@@ -52,6 +52,21 @@ func (h hit) entry() (entry.Entry, error) {
 	return e, e.Check()
 }
 
+// base returns the base of a delta, or zero if the entry is none. It reads no more
+// than the record's head.
+func (h hit) base() (object.ID, error) {
+	if h.loc.depth == 0 {
+		return object.ID{}, nil
+	}
+	h.loc.length = min(h.loc.length, maxHead)
+	b, err := h.bytes()
+	if err != nil {
+		return object.ID{}, err
+	}
+	e, err := parseRecord(b, h.loc.number, h.id)
+	return e.Base, err
+}
+
 // find returns all places where the object is held, those with the fewest
 // deltas below them first.
 func (src source) find(id object.ID) []hit {

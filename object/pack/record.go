@@ -17,6 +17,8 @@ const (
 )
 
 const (
+	// maxHead is the length in bytes of the longest head of a record.
+	maxHead = binary.MaxVarintLen64 + object.IDSize
 	// maxRecord is the length in bytes of the longest record.
 	maxRecord = entry.MaxSize + binary.MaxVarintLen64
 	// minRecord is that of the shortest: a head and one byte.

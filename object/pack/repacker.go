@@ -19,6 +19,8 @@ const (
 	// thoroughDeltas is how many deltas of one Repack are searched as long as can be,
 	// at some 5 ms each.
 	thoroughDeltas = 2000
+	// maxHeirs is how many of an object's heirs are tried as its bases.
+	maxHeirs = 4
 )
 
 // repacker writes what is kept into a batch. Entries are made in several
@@ -31,6 +33,8 @@ type repacker struct {
 	keep []object.ID
 	// place is where in keep an object stands.
 	place map[object.ID]int
+	// heirs are the kept objects that are held as deltas against an object.
+	heirs map[object.ID][]object.ID
 	// under is the base of every delta that was written.
 	under    map[object.ID]object.ID
 	searches atomic.Int64 // deltas searched thoroughly
@@ -47,6 +51,26 @@ func newRepacker(s *Store, b *Batch, v *view, opts *RepackOptions, keep []object
 	return r
 }
 
+// findHeirs learns from the deltas that there are what resembles what: a writer
+// knew it best.
+func (r *repacker) findHeirs(ctx context.Context) error {
+	r.heirs = make(map[object.ID][]object.ID)
+	for i, id := range r.keep {
+		if i%stretch == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		hits := r.src.find(id)
+		if len(hits) == 0 {
+			continue // prepare says it
+		}
+		base, err := hits[0].base()
+		if _, kept := r.place[base]; err == nil && kept {
+			r.heirs[base] = append(r.heirs[base], id)
+		}
+	}
+	return nil
+}
+
 // parcel is one object with the entries that it may become.
 type parcel struct {
 	id     object.ID
@@ -59,6 +83,11 @@ type parcel struct {
 }
 
 func (r *repacker) run(ctx context.Context) error {
+	if r.opts.Bases != nil {
+		if err := r.findHeirs(ctx); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var crew sync.WaitGroup
 	defer crew.Wait()
@@ -144,7 +173,7 @@ func (r *repacker) findDeltas(p *parcel) {
 	if r.opts.Bases == nil || len(p.o) > entry.MaxDelta || len(p.o) < 32 {
 		return
 	}
-	bases := slices.Clone(r.opts.Bases(p.id))
+	bases := slices.Concat(r.opts.Bases(p.id), r.heirs[p.id][max(0, len(r.heirs[p.id])-maxHeirs):])
 	if p.old != nil && p.old.Encoding == entry.Delta {
 		bases = append(bases, p.old.Base)
 	}
@@ -247,15 +276,12 @@ func (r *repacker) choose(p *parcel) (entry.Entry, uint8, error) {
 // keepsDelta reports whether the object stays the delta that it is, against one
 // that comes later in the list, which is then written first.
 func (r *repacker) keepsDelta(p *parcel) (depth uint8, ok bool, err error) {
-	if p.old == nil || p.old.Encoding != entry.Delta {
-		return 0, false, nil
+	if p.old == nil || p.old.Encoding != entry.Delta || r.opts.Bases != nil {
+		return 0, false, nil // with bases, it is the older object that becomes a delta
 	}
 	base := p.old.Base
 	if _, kept := r.place[base]; !kept || p.whole.Length > 0 && len(p.old.Data) >= p.whole.Size()*7/8 {
 		return 0, false, nil
-	}
-	if r.opts.Bases != nil && slices.Contains(r.opts.Bases(base), p.id) {
-		return 0, false, nil // it is the base that is to be a delta
 	}
 	if _, written := r.b.locate(base); !written {
 		under := &parcel{id: base}
