@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"strings"
 
 	"github.com/constl/constl/internal/worktree"
@@ -16,13 +15,7 @@ import (
 )
 
 // maybeTable reports whether the file's name is that of a table.
-func maybeTable(name string) bool {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".csv", ".tsv", ".tab", ".psv":
-		return true
-	}
-	return false
-}
+func maybeTable(name string) bool { return csv.IsName(name) }
 
 // storeTable reads the file as a table. An entry without an id says that it is
 // none, and the note why.
@@ -101,5 +94,5 @@ func writeRows(ctx context.Context, w io.Writer, t *tabular.Table, from, to int6
 }
 
 func mergeOptions() *merge.Options {
-	return &merge.Options{Codecs: map[string]merge.Codec{csv.Codec: csv.Merger{}}}
+	return &merge.Options{Codecs: map[string]merge.Codec{csv.Codec: csv.Merger{}, csv.GzipCodec: csv.Merger{}}}
 }

@@ -13,6 +13,10 @@
 // with the rows that follow; only the bytes after the last row, and whether the
 // last line has a line end, are known at the end.
 //
+// A file compressed with gzip is a table too, if a program that package deflate
+// knows made it: the layout says which, and the compressed bytes are proved to come
+// back before the table is one.
+//
 // [Read] builds a table from a file, [Write] writes one back. [Scanner] and
 // [Printer] are the two halves without a store. FORMAT.md beside this file
 // specifies the dialects, the layout's encoding and the exceptions.

@@ -226,22 +226,32 @@ func (u *utf16Writer) Close() error {
 }
 
 // newWriter returns a writer of text that puts the byte order mark before it and
-// writes to w in the layout's encoding. Its Close does not close w.
-func (l *Layout) newWriter(w io.Writer) *encodedWriter {
+// writes to w in the layout's encoding, compressed if the file is. Its Close ends
+// the file and does not close w. It fails as w does.
+func (l *Layout) newWriter(w io.Writer) (*encodedWriter, error) {
 	e := &encodedWriter{w: w}
+	if l.Gzip != nil {
+		var err error
+		if e.gz, err = newGzipWriter(w, l.Gzip); err != nil {
+			return nil, err
+		}
+		w = e.gz
+		e.w = w
+	}
 	if l.BOM {
 		e.mark = l.Encoding.bom()
 	}
 	if order := l.Encoding.byteOrder(); order != nil {
 		e.wide = &utf16Writer{w: w, order: order}
 	}
-	return e
+	return e, nil
 }
 
 type encodedWriter struct {
 	w    io.Writer
 	mark string // still to be written
 	wide *utf16Writer
+	gz   *gzipWriter
 }
 
 // Write implements [io.Writer]. It fails with [ErrEncoding] or as the writer
@@ -259,10 +269,16 @@ func (e *encodedWriter) Write(p []byte) (int, error) {
 	return e.w.Write(p)
 }
 
-// Close fails with [ErrEncoding] if the text ended within a character.
+// Close fails with [ErrEncoding] if the text ended within a character, or as the
+// writer below does.
 func (e *encodedWriter) Close() error {
 	if e.wide != nil {
-		return e.wide.Close()
+		if err := e.wide.Close(); err != nil {
+			return err
+		}
+	}
+	if e.gz != nil {
+		return e.gz.Close()
 	}
 	return nil
 }

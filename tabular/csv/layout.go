@@ -9,7 +9,7 @@ import (
 	"github.com/constl/constl/tabular"
 )
 
-// Codec is the name of this package's layouts in a [tabular.Layout].
+// Codec is the name of the layouts of plain files in a [tabular.Layout].
 const Codec = "csv"
 
 // LineEnd is how a line of a file ends.
@@ -37,6 +37,9 @@ func (e LineEnd) String() string {
 // Layout says how a file is written, apart from its cells. It is a value that
 // nobody changes once a [Printer] or a [Scanner] uses it.
 type Layout struct {
+	// Gzip says how the file is compressed; nil if it is not. All else is about the
+	// text.
+	Gzip      *Gzip
 	Encoding  Encoding
 	BOM       bool // the file begins with a byte order mark
 	Delimiter byte
@@ -81,6 +84,10 @@ const (
 // layoutVersion is the version of this encoding (FORMAT.md §4).
 const layoutVersion = 1
 
+// gzipVersion is the version of what a layout of [GzipCodec] says before that
+// (FORMAT.md §7).
+const gzipVersion = 1
+
 func (l *Layout) flags() byte {
 	var f byte
 	for _, x := range []struct {
@@ -105,6 +112,12 @@ func (l *Layout) Encode() (tabular.Layout, error) {
 		return tabular.Layout{}, err
 	}
 	var e object.Encoder
+	codec := Codec
+	if l.Gzip != nil {
+		codec = GzipCodec
+		e.Byte(gzipVersion)
+		l.Gzip.encode(&e)
+	}
 	e.Byte(layoutVersion)
 	e.Byte(byte(l.Encoding))
 	e.Byte(l.flags())
@@ -133,21 +146,28 @@ func (l *Layout) Encode() (tabular.Layout, error) {
 	if e.Len() > tabular.MaxLayout {
 		return tabular.Layout{}, fmt.Errorf("%w: it takes %d bytes, at most %d are allowed", ErrInvalidLayout, e.Len(), tabular.MaxLayout)
 	}
-	return tabular.Layout{Codec: Codec, Data: e.Body()}, nil
+	return tabular.Layout{Codec: codec, Data: e.Body()}, nil
 }
 
 // DecodeLayout reads a table's layout. It fails with an error that wraps
 // [ErrInvalidLayout] if the layout is another codec's, and [object.ErrCorrupt]
 // too if it is damaged.
 func DecodeLayout(t tabular.Layout) (*Layout, error) {
-	if t.Codec != Codec {
-		return nil, fmt.Errorf("%w: expected one of codec %q, found %q", ErrInvalidLayout, Codec, t.Codec)
+	if t.Codec != Codec && t.Codec != GzipCodec {
+		return nil, fmt.Errorf("%w: expected one of codec %q or %q, found %q", ErrInvalidLayout, Codec, GzipCodec, t.Codec)
 	}
 	d := object.NewBodyDecoder(t.Data)
+	var gz *Gzip
+	if t.Codec == GzipCodec {
+		if v := d.Byte(); d.Err() == nil && v != gzipVersion {
+			d.Fail("gzip layout version %d; this program knows version %d", v, gzipVersion)
+		}
+		gz = decodeGzip(d)
+	}
 	if v := d.Byte(); d.Err() == nil && v != layoutVersion {
 		d.Fail("layout version %d; this program knows version %d", v, layoutVersion)
 	}
-	l := &Layout{Encoding: Encoding(d.Byte())}
+	l := &Layout{Gzip: gz, Encoding: Encoding(d.Byte())}
 	flags := d.Byte()
 	l.BOM, l.BareQuotes = flags&flagBOM != 0, flags&flagBareQuotes != 0
 	l.NoFinalEnd, l.Header = flags&flagNoFinalEnd != 0, flags&flagHeader != 0
@@ -218,6 +238,11 @@ func (l *Layout) validate() error {
 		return bad("an empty header")
 	case len(l.Rules) == 0 || len(l.Rules) > tabular.MaxFields:
 		return bad("no fields, or too many")
+	}
+	if l.Gzip != nil {
+		if err := l.Gzip.validate(); err != nil {
+			return err
+		}
 	}
 	for _, r := range l.Rules {
 		if r > Always || r != Minimal && l.Quote == 0 {

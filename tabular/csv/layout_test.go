@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
+	"github.com/constl/constl/tabular/csv/deflate"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -26,6 +28,24 @@ var layoutVectors = []struct {
 	}, "01" + "01" + "ef" + "3b" + "01" + "0f" + "03613b62" + "00" + "042320780a" + "010a" + "0002" + "0f01" + "0901"},
 	{"headerless, no quotes, no final line end", Layout{Encoding: Windows1252, Delimiter: '\t', LineEnd: CR, HeaderEnd: CR, NoFinalEnd: true, Rules: make([]Rule, 300)},
 		"01" + "03" + "10" + "09" + "02" + "00" + "00" + "00ac02"},
+	{"compressed", Layout{
+		Gzip:      &Gzip{Method: deflate.Method{Program: deflate.Zlib, Level: 9}, ModTime: 1<<32 - 1, ExtraFlags: 2, OS: 255},
+		Delimiter: ',', Quote: '"', Header: true, Rules: make([]Rule, 3),
+	}, "01" + "00" + "09" + "00" + "ffffffff0f" + "02" + "ff" + "01" + "00" + "22" + "2c" + "00" + "00" + "00" + "00" + "0003"},
+	{"compressed, with all that a header can have", Layout{
+		Gzip: &Gzip{
+			Method: deflate.Method{Program: deflate.GNU, Level: 6}, Flags: gzipText | gzipHeaderSum | gzipExtra | gzipName | gzipComment,
+			OS: 3, Extra: "ab\x00\x00", Name: "x.csv",
+		},
+		Delimiter: ',', Quote: '"', Header: true, Rules: make([]Rule, 3),
+	}, "01" + "02" + "06" + "1f" + "00" + "00" + "03" + "0461620000" + "05782e637376" + "00" + "01" + "00" + "22" + "2c" + "00" + "00" + "00" + "00" + "0003"},
+}
+
+func codecOf(l *Layout) string {
+	if l.Gzip != nil {
+		return GzipCodec
+	}
+	return Codec
 }
 
 func TestLayoutVectors(t *testing.T) {
@@ -35,7 +55,7 @@ func TestLayoutVectors(t *testing.T) {
 			t.Errorf("%s: %v", v.name, err)
 			continue
 		}
-		if got := hex.EncodeToString(encoded.Data); got != v.hex || encoded.Codec != Codec {
+		if got := hex.EncodeToString(encoded.Data); got != v.hex || encoded.Codec != codecOf(&v.layout) {
 			t.Errorf("%s: encoded as %s, expected %s", v.name, got, v.hex)
 		}
 		back, err := DecodeLayout(encoded)
@@ -83,6 +103,24 @@ func TestLayoutRefused(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
+	for name, text := range map[string]string{
+		"another version":          "02" + "00090000" + "0000",
+		"unknown program":          "01" + "03090000" + "0000",
+		"level 0":                  "01" + "00000000" + "0000",
+		"level 10":                 "01" + "000a0000" + "0000",
+		"unknown flag":             "01" + "00092000" + "0000",
+		"a time beyond 32 bits":    "01" + "0009008080808010" + "0000",
+		"a name with a zero in it": "01" + "00090800" + "0000" + "026100",
+		"a name that is too long":  "01" + "00090800" + "0000" + "8120" + strings.Repeat("61", maxGzipText+1),
+	} {
+		data, err := hex.DecodeString(text + "01" + "00222c00" + "00" + "0000" + "0003")
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if _, err := DecodeLayout(tabular.Layout{Codec: GzipCodec, Data: data}); !errors.Is(err, ErrInvalidLayout) || !errors.Is(err, object.ErrCorrupt) {
+			t.Errorf("compressed: %s: got %v", name, err)
+		}
+	}
 	if _, err := DecodeLayout(tabular.Layout{Codec: "xlsx"}); !errors.Is(err, ErrInvalidLayout) {
 		t.Errorf("another codec: got %v", err)
 	}
@@ -94,10 +132,14 @@ func FuzzDecodeLayout(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(data)
+		f.Add(data, codecOf(&v.layout) == GzipCodec)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		l, err := DecodeLayout(tabular.Layout{Codec: Codec, Data: data})
+	f.Fuzz(func(t *testing.T, data []byte, compressed bool) {
+		codec := Codec
+		if compressed {
+			codec = GzipCodec
+		}
+		l, err := DecodeLayout(tabular.Layout{Codec: codec, Data: data})
 		if err != nil {
 			return
 		}

@@ -97,6 +97,8 @@ func pickReported[T comparable](m *layoutMerge, what string, of func(*Layout) T)
 }
 
 func (m *layoutMerge) dialect() {
+	m.gzip()
+
 	m.out.Delimiter = pickReported(m, "the delimiter", func(l *Layout) byte { return l.Delimiter })
 	m.encoding()
 	// With quotes every cell can be written; without them not.
@@ -105,6 +107,36 @@ func (m *layoutMerge) dialect() {
 	m.out.BareQuotes = pickLeast(m, func(l *Layout) byte { return bit(l.BareQuotes) }) == 1 && m.out.Quote != 0
 	m.out.Comment = pickLeast(m, func(l *Layout) byte { return l.Comment })
 	m.out.LineEnd = pickLeast(m, func(l *Layout) LineEnd { return l.LineEnd })
+}
+
+// gzip merges what compressed files say besides their text. Nobody would want to
+// hear of a conflict in that.
+func (m *layoutMerge) gzip() {
+	if m.o.Gzip == nil || m.t.Gzip == nil {
+		return
+	}
+	time, clash := pick(m, func(l *Layout) uint32 { return l.gzip().ModTime })
+	if clash {
+		time = max(m.o.Gzip.ModTime, m.t.Gzip.ModTime)
+	}
+	g, clash := pick(m, func(l *Layout) Gzip {
+		g := l.gzip()
+		g.ModTime = 0
+		return g
+	})
+	if clash && bytes.Compare(m.t.Gzip.encoded(), m.o.Gzip.encoded()) < 0 {
+		g = *m.t.Gzip
+	}
+	g.ModTime = time
+	m.out.Gzip = &g
+}
+
+// gzip returns the value that Gzip points to, if any.
+func (l *Layout) gzip() Gzip {
+	if l.Gzip == nil {
+		return Gzip{}
+	}
+	return *l.Gzip
 }
 
 // encoding merges the encodings. Cells hold UTF-8 in all but one, whose bytes

@@ -73,7 +73,10 @@ func scan(data []byte, name string, slab int) (*scanned, error) {
 	}
 	text = p.AppendTail(text)
 	var b bytes.Buffer
-	w := out.layout.newWriter(&b)
+	w, err := out.layout.newWriter(&b)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := w.Write(text); err != nil {
 		return nil, err
 	}

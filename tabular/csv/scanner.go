@@ -18,6 +18,7 @@ import (
 // goroutine, but for Recycle.
 type Scanner struct {
 	src      *source
+	gz       *gzipReader // nil if the file is not compressed
 	text     io.Reader
 	window   []byte // the text so far
 	whole    bool   // the window is all of it
@@ -56,7 +57,7 @@ func NewScanner(r io.Reader, name string) (*Scanner, error) {
 	s := &Scanner{src: &source{r: r, hash: blake3.New()}, slab: slabBytes}
 	s.buffers = make(chan []byte, 4*runtime.GOMAXPROCS(0)+4)
 	s.used = make(chan tabular.Rows, cap(s.buffers))
-	encoding, bom, err := s.open()
+	encoding, bom, err := s.open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +77,20 @@ func NewScanner(r io.Reader, name string) (*Scanner, error) {
 }
 
 // open reads the byte order mark and the window behind it.
-func (s *Scanner) open() (encoding Encoding, bom bool, err error) {
+func (s *Scanner) open(name string) (encoding Encoding, bom bool, err error) {
+	raw := io.Reader(s.src)
+	if _, compressed := isGzipName(name); compressed {
+		if s.gz, err = newGzipReader(s.src); errors.Is(err, ErrNotTable) {
+			return 0, false, err
+		} else if err != nil {
+			return 0, false, s.readError(err)
+		}
+		raw = s.gz
+	}
 	mark := make([]byte, 3)
-	n, err := io.ReadFull(s.src, mark)
+	n, err := io.ReadFull(raw, mark)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return 0, false, fmt.Errorf("read the beginning of the file: %w", err)
+		return 0, false, s.readError(err)
 	}
 	mark = mark[:n]
 	for _, e := range []Encoding{UTF8, UTF16LE, UTF16BE} {
@@ -89,7 +99,7 @@ func (s *Scanner) open() (encoding Encoding, bom bool, err error) {
 			break
 		}
 	}
-	s.text = io.MultiReader(bytes.NewReader(mark), s.src)
+	s.text = io.MultiReader(bytes.NewReader(mark), raw)
 	if order := encoding.byteOrder(); order != nil {
 		s.text = newUTF16Reader(s.text, order)
 	}
@@ -115,8 +125,8 @@ func countLineEnds(text []byte) int {
 	return max(bytes.Count(text, []byte{'\n'}), bytes.Count(text, []byte{'\r'}))
 }
 
-// Layout returns how the file is written. Trailer and NoFinalEnd are right only
-// after [Scanner.Scan]. The caller must not change it.
+// Layout returns how the file is written. Trailer, NoFinalEnd and Gzip are right
+// only after [Scanner.Scan]. The caller must not change it.
 func (s *Scanner) Layout() *Layout { return &s.layout }
 
 // Names returns the texts of the header, one for each field, or column1,
@@ -331,6 +341,9 @@ func (s *Scanner) end(left []byte, noEnd bool) {
 	if len(left) > 0 {
 		s.layout.Trailer = left
 	}
+	if s.gz != nil {
+		s.layout.Gzip = s.gz.found()
+	}
 	s.layout.NoFinalEnd = noEnd || s.rows == 0 && len(left) == 0 && s.sniffed.headOpen
 }
 
@@ -345,10 +358,13 @@ func (s *Scanner) at(behind []byte, err error) error {
 }
 
 func (s *Scanner) readError(err error) error {
-	if errors.Is(err, ErrNotTable) {
+	switch {
+	case s.gz != nil && err == s.gz.err:
+		return err // no matter of one line
+	case errors.Is(err, ErrNotTable):
 		return s.at(nil, err)
 	}
-	return fmt.Errorf("read file: %w", err)
+	return fmt.Errorf("read the file: %w", err)
 }
 
 func (s *Scanner) countLines(text []byte) int {

@@ -19,13 +19,30 @@ const (
 )
 
 // IsName reports whether a file of this name is to be tried as a table: whether
-// it ends in .csv, .tsv, .tab or .psv, in any case of letters.
+// it ends in .csv, .tsv, .tab or .psv, or in one of these and .gz, in any case of
+// letters.
 func IsName(name string) bool {
-	switch strings.ToLower(filepath.Ext(name)) {
+	switch extension(name) {
 	case ".csv", ".tsv", ".tab", ".psv":
 		return true
 	}
 	return false
+}
+
+// extension returns how the name of a file's text ends, in small letters.
+func extension(name string) string {
+	text, _ := isGzipName(name)
+	return strings.ToLower(filepath.Ext(text))
+}
+
+// isGzipName reports whether the name is that of a compressed file, and returns
+// the name of its text.
+func isGzipName(name string) (text string, is bool) {
+	end := filepath.Ext(name)
+	if strings.ToLower(end) != ".gz" {
+		return name, false
+	}
+	return name[:len(name)-len(end)], true
 }
 
 // delimiters in the order in which they are preferred, all else being equal.
@@ -33,7 +50,7 @@ const delimiters = ",\t;|"
 
 // usualDelimiter is the delimiter that a file's name promises.
 func usualDelimiter(name string) byte {
-	switch strings.ToLower(filepath.Ext(name)) {
+	switch extension(name) {
 	case ".tsv", ".tab":
 		return '\t'
 	case ".psv":

@@ -75,7 +75,7 @@ func TestNameBreaksTies(t *testing.T) {
 			t.Errorf("%q: names %q, expected %q", name, got.Names, want)
 		}
 	}
-	for name, want := range map[string]bool{"a.csv": true, "A.CSV": true, "d/b.tsv": true, "b.tab": true, "b.psv": true, "b.txt": false, "csv": false} {
+	for name, want := range map[string]bool{"a.csv": true, "A.CSV": true, "d/b.tsv": true, "b.tab": true, "b.psv": true, "a.csv.gz": true, "B.Tsv.GZ": true, "a.gz": false, "a.txt.gz": false, "b.txt": false, "csv": false} {
 		if IsName(name) != want {
 			t.Errorf("IsName(%q) is not %v", name, want)
 		}
@@ -171,7 +171,10 @@ func TestUTF16WriterTakesAnyPieces(t *testing.T) {
 	l := &Layout{Encoding: UTF16LE}
 	for size := 1; size <= len(text); size++ {
 		var b bytes.Buffer
-		w := l.newWriter(&b)
+		w, err := l.newWriter(&b)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i := 0; i < len(text); i += size {
 			if _, err := w.Write([]byte(text[i:min(i+size, len(text))])); err != nil {
 				t.Fatal(err)
@@ -181,11 +184,16 @@ func TestUTF16WriterTakesAnyPieces(t *testing.T) {
 			t.Errorf("pieces of %d: %q, %v", size, b.String(), err)
 		}
 	}
-	w := l.newWriter(&bytes.Buffer{})
+	w, err := l.newWriter(&bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := w.Write([]byte("a\xff")); err == nil {
 		t.Error("what is not UTF-8 was written as UTF-16")
 	}
-	w = l.newWriter(&bytes.Buffer{})
+	if w, err = l.newWriter(&bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := w.Write([]byte("a\xc3")); err != nil || w.Close() == nil {
 		t.Error("half a character was written as UTF-16")
 	}

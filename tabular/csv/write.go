@@ -28,7 +28,10 @@ func Write(ctx context.Context, w io.Writer, t *tabular.Table, o *WriteOptions) 
 	if err != nil {
 		return err
 	}
-	out := l.newWriter(w)
+	out, err := l.newWriter(w)
+	if err != nil {
+		return fmt.Errorf("write the file's header: %w", err)
+	}
 	if _, err := out.Write(p.AppendHead(nil, namesOf(t.Schema.Fields), t.Rows == 0)); err != nil {
 		return fmt.Errorf("write header: %w", err)
 	}
