@@ -1,44 +1,71 @@
 package cli
 
 import (
-	"fmt"
-	"strconv"
+	"errors"
+	"io"
+	"os"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/constl/constl/internal/changes"
+	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/internal/repo"
-	"github.com/constl/constl/tabular"
 	"github.com/urfave/cli/v2"
 )
 
-// shownRows is how many rows of a table a terminal is shown without --all.
-const shownRows = 40
+// How many rows of a table, and lines of a text, are shown without --all.
+const (
+	shownRows = 40   // where nobody can scroll
+	pagedRows = 1000 // in a pager, on a page and in Markdown
+)
 
-func rowFlags() []cli.Flag {
+// viewFlags are the options of commands that show differences.
+func viewFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "rows", Usage: "with --json: list the rows, too"},
 		&cli.BoolFlag{Name: "stat", Usage: "show counts only"},
-		&cli.BoolFlag{Name: "all", Usage: fmt.Sprintf("show all rows, not the first %d of each table", shownRows)},
+		&cli.BoolFlag{Name: "all", Usage: "show all rows, not the first 40 of each table (1,000 in a pager, HTML or Markdown)"},
+		&cli.BoolFlag{Name: "csv", Usage: "write one table's difference as CSV, in the tabular diff format of daff"},
+		&cli.BoolFlag{Name: "html", Usage: "write a web page that needs nothing else"},
+		&cli.BoolFlag{Name: "markdown", Usage: "write Markdown, as for a comment on GitHub"},
+		&cli.BoolFlag{Name: "rows", Usage: "with --json: list the rows, too"},
+		&cli.BoolFlag{Name: "no-pager", Usage: "write to the terminal at once; else $PAGER, or less, shows what is long"},
 	}
 }
 
 func (a *app) diffCommand() *cli.Command {
 	return &cli.Command{
-		Name: "diff", Category: groupLook, ArgsUsage: "[REV [REV]] [-- PATH ...]",
+		Name: "diff", Category: groupLook, ArgsUsage: "[REV [REV]] [-- PATH ...], or FILE FILE",
 		Usage: "show what changed, row by row and cell by cell",
 		Description: "Without REV: the folder against what is checked out; with one: the folder against it; with\n" +
-			"two: the second against the first.\n" +
+			"two: the second against the first. Two files that are there are compared with each other, in a\n" +
+			"dataset or not: constl diff old.csv new.csv; either can be REV:PATH, as HEAD:counts.csv.\n" +
+			"--rev takes both words for versions.\n" +
+			"Rows are matched by the table's key; of two files the key is inferred, or named with --key.\n" +
+			"Without a key whole rows are compared, and of those in one place that are equal in at least half\n" +
+			"of their cells the cells are shown; --json and exit codes are exact, and know added and deleted rows.\n" +
 			"JSON: {\"tables\":[{\"path\",\"status\",\"added\",\"deleted\",\"modified\",\"cells_changed\",\"moved\",\"key\",\n" +
-			"\"schema_changes\":[{\"change\",\"field\",\"from\",\"to\"}],\"rows\"}],\"files\":[{\"path\",\"status\"}]}",
-		Flags:  append(rowFlags(), &cli.BoolFlag{Name: "exit-code", Usage: "exit with 1 if anything differs"}),
+			"\"schema_changes\":[{\"change\",\"field\",\"from\",\"to\"}],\"rows\":[{\"change\",\"key\",\"row_old\",\"row_new\",\"values\",\n" +
+			"\"cells\":[{\"column\",\"old\",\"new\"}]}]}],\"files\":[{\"path\",\"status\"}]}",
+		Flags: append(viewFlags(),
+			&cli.StringFlag{Name: "key", Usage: "match the rows of two files by these columns, as `a,b`"},
+			&cli.BoolFlag{Name: "rev", Usage: "take the words for versions, even if there are files of these names"},
+			&cli.BoolFlag{Name: "exit-code", Usage: "exit with 1 if anything differs"}),
 		Action: a.action(runDiff),
 	}
 }
 
 func runDiff(c *command) error {
+	if err := c.checkView(); err != nil {
+		return err
+	}
 	revs, paths, err := c.revsAndPaths()
 	if err != nil {
 		return err
+	}
+	if done, err := c.diffOfFiles(revs, paths); done || err != nil {
+		return err
+	}
+	if c.String("key") != "" {
+		return usage("constl diff old.csv new.csv --key id", "--key is for two files; a dataset's tables have their key in datapackage.json")
 	}
 	return c.open(func(r *repo.Repo) error {
 		paths, err := c.paths(r, paths)
@@ -56,22 +83,41 @@ func runDiff(c *command) error {
 		if err != nil {
 			return err
 		}
-		if c.asJSON() {
-			dj, err := c.diffJSON(d)
-			if err == nil {
-				err = c.printJSON(dj)
-			}
-			if err != nil {
-				return err
-			}
-		} else if err := c.printDiff(d); err != nil {
+		return c.answerDiff(d)
+	})
+}
+
+// answerDiff shows a difference as it was asked for.
+func (c *command) answerDiff(d *changes.Set) error {
+	if c.asJSON() {
+		doc, err := diffview.JSON(c.ctx(), d, c.Bool("rows"))
+		if err == nil {
+			err = c.printJSON(doc)
+		}
+		if err != nil {
 			return err
 		}
-		if c.Bool("exit-code") && !d.Empty() {
-			return errFound
+	} else if err := c.showDiff(d, nil); err != nil {
+		return err
+	}
+	if c.Bool("exit-code") && !d.Empty() {
+		return errFound
+	}
+	return nil
+}
+
+// checkView fails if more than one form was asked for.
+func (c *command) checkView() error {
+	var asked []string
+	for _, form := range []string{"json", "stat", "csv", "html", "markdown"} {
+		if c.Bool(form) && !(form == "stat" && c.Bool("json")) {
+			asked = append(asked, "--"+form)
 		}
-		return nil
-	})
+	}
+	if len(asked) > 1 {
+		return usage("constl help "+c.Command.Name, "%s are different forms of the same answer: choose one", strings.Join(asked, " and "))
+	}
+	return nil
 }
 
 // revsAndPaths parts the arguments at "--".
@@ -89,232 +135,126 @@ func (c *command) revsAndPaths() (revs, paths []string, err error) {
 	return revs, paths, nil
 }
 
-type diffJSON struct {
-	Tables []tableDiffJSON   `json:"tables"`
-	Files  []repo.FileChange `json:"files"`
-}
-
-type tableDiffJSON struct {
-	Path          string              `json:"path"`
-	Status        string              `json:"status"`
-	Added         int64               `json:"added"`
-	Deleted       int64               `json:"deleted"`
-	Modified      int64               `json:"modified"`
-	CellsChanged  int64               `json:"cells_changed"`
-	Moved         int64               `json:"moved"`
-	Key           []string            `json:"key"`
-	SchemaChanges []repo.SchemaChange `json:"schema_changes"`
-	Note          string              `json:"note,omitempty"`
-	Rows          []rowJSON           `json:"rows,omitempty"`
-}
-
-type rowJSON struct {
-	Change string     `json:"change"`
-	Key    []string   `json:"key,omitempty"`
-	RowOld int64      `json:"row_old,omitempty"`
-	RowNew int64      `json:"row_new,omitempty"`
-	Values []string   `json:"values,omitempty"`
-	Cells  []cellJSON `json:"cells,omitempty"`
-}
-
-type cellJSON struct {
-	Column string `json:"column"`
-	Old    string `json:"old"`
-	New    string `json:"new"`
-}
-
-func (c *command) diffJSON(d *repo.Diff) (*diffJSON, error) {
-	out := &diffJSON{Tables: []tableDiffJSON{}, Files: notNil(d.Files)}
-	for _, t := range d.Tables {
-		n := t.Counts
-		tj := tableDiffJSON{
-			Path: t.Path, Status: t.Status, Added: n.Added, Deleted: n.Deleted, Modified: n.Modified, CellsChanged: n.Cells,
-			Moved: n.Moved, Key: notNil(t.Key), SchemaChanges: notNil(t.Schema), Note: t.Note,
-		}
-		if c.Bool("rows") {
-			tj.Rows = []rowJSON{}
-			for row, err := range t.Rows(c.ctx()) {
-				if err != nil {
-					return nil, err
-				}
-				rj := rowJSON{Change: string(row.Kind), Key: row.Key, RowOld: row.RowA, RowNew: row.RowB, Values: row.Row}
-				for _, cell := range row.Cells {
-					rj.Cells = append(rj.Cells, cellJSON(cell))
-				}
-				tj.Rows = append(tj.Rows, rj)
-			}
-		}
-		out.Tables = append(out.Tables, tj)
-	}
-	return out, nil
-}
-
-func (c *command) printDiff(d *repo.Diff) error {
-	if d.Empty() {
-		c.note("Nothing differs\n")
-	}
-	for _, t := range d.Tables {
-		c.print("%s  %s\n", c.style(bold, t.Path), summary(t))
-		for _, s := range t.Schema {
-			c.print("  %s\n", c.style(yellow, schemaText(s)))
-		}
-		if t.Note != "" {
-			c.note("  note: %s\n", t.Note)
-		}
-		if c.Bool("stat") {
-			continue
-		}
-		if err := c.printRows(t); err != nil {
-			return err
-		}
-	}
-	for _, f := range d.Files {
-		c.print("%s  %s\n", c.style(bold, f.Path), c.style(statusColour(f.Status), f.Status))
-	}
-	return nil
-}
-
-func summary(t *repo.TableDiff) string {
-	n := t.Counts
-	if t.Status == "added" {
-		return "new table, " + plural(n.Added, "row")
-	}
-	if t.Status == "deleted" {
-		return "table removed, " + plural(n.Deleted, "row")
-	}
-	var parts []string
-	for _, p := range []struct {
-		n    int64
-		text string
-	}{{n.Added, plural(n.Added, "row") + " added"}, {n.Deleted, plural(n.Deleted, "row") + " deleted"},
-		{n.Modified, plural(n.Modified, "row") + " modified (" + plural(n.Cells, "cell") + ")"}} {
-		if p.n > 0 {
-			parts = append(parts, p.text)
-		}
+// showDiff writes a difference for people, in the form that was asked for; head
+// writes what stands above it on a terminal.
+func (c *command) showDiff(d *changes.Set, head func(c *command)) error {
+	o := &diffview.Options{Most: pagedRows}
+	if c.Bool("all") {
+		o.Most = 0
 	}
 	switch {
-	case n.Reordered():
-		parts = append(parts, "same rows, other order ("+plural(n.Moved, "row")+" moved)")
-	case n.Moved > 0:
-		parts = append(parts, plural(n.Moved, "row")+" moved")
-	}
-	if n.Respelled > 0 {
-		parts = append(parts, plural(n.Respelled, "row")+" written in another way, with the same values")
-	}
-	if len(parts) == 0 {
-		return "same rows"
-	}
-	return strings.Join(parts, ", ")
-}
-
-func schemaText(s repo.SchemaChange) string {
-	switch s.Change {
-	case "added":
-		return fmt.Sprintf("column %s added (%s)", s.Field, s.To)
-	case "dropped":
-		return fmt.Sprintf("column %s dropped", s.Field)
-	case "renamed":
-		return fmt.Sprintf("column %s renamed to %s", s.From, s.To)
-	case "retyped":
-		return fmt.Sprintf("column %s: type %s is now %s", s.Field, s.From, s.To)
-	case "moved":
-		return fmt.Sprintf("column %s moved", s.Field)
-	case "key":
-		return fmt.Sprintf("key %s is now %s", orNone(s.From), orNone(s.To))
-	}
-	return "the file is written in another way (delimiter, quotes, line ends or the like)"
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "(none)"
-	}
-	return s
-}
-
-// printRows shows a table's rows, cells of modified ones in columns under each other.
-func (c *command) printRows(t *repo.TableDiff) error {
-	columns := t.Columns()
-	n := 0
-	for row, err := range t.Rows(c.ctx()) {
-		if err != nil {
-			return err
+	case c.Bool("html"):
+		o.Title = "Differences"
+		if words := strings.Join(c.words(), " "); words != "" {
+			o.Title += ": " + words
 		}
-		if n++; n > shownRows && !c.Bool("all") {
-			rest := t.Counts.Added + t.Counts.Deleted + t.Counts.Modified - shownRows
-			c.print("  %s\n", c.style(faint, "… and "+plural(rest, "more row")+"; see them with --all"))
-			return nil
+		return diffview.HTML(c.ctx(), c.env.Stdout, d, o)
+	case c.Bool("markdown"):
+		return diffview.Markdown(c.ctx(), c.env.Stdout, d, o)
+	}
+	for _, t := range d.Tables {
+		if t.Note != "" {
+			c.note("note: %s: %s\n", t.Path, t.Note)
 		}
-		c.printRow(t, columns, row)
+	}
+	if c.Bool("csv") {
+		return c.showHighlight(d)
+	}
+	if d.Empty() && head == nil {
+		c.note("Nothing differs\n")
+		return nil
+	}
+	return c.paged(func(c *command, paged bool) error {
+		if head != nil {
+			head(c)
+		}
+		if !paged && !c.Bool("all") {
+			o.Most = shownRows
+		}
+		o.Colour = c.env.Colour
+		if o.Width = c.env.Width; c.Bool("all") && !paged {
+			o.Width = 0
+		}
+		if c.Bool("stat") {
+			return diffview.Stat(c.ctx(), c.env.Stdout, d, o)
+		}
+		return diffview.Terminal(c.ctx(), c.env.Stdout, d, o)
+	})
+}
+
+// showHighlight writes the one table that differs as CSV.
+func (c *command) showHighlight(d *changes.Set) error {
+	if len(d.Tables) > 1 {
+		var names []string
+		for _, t := range d.Tables {
+			names = append(names, t.Path)
+		}
+		return usage("constl diff --csv -- "+names[0], "--csv holds the difference of one table, and %d differ: %s",
+			len(names), strings.Join(names, ", "))
+	}
+	for _, f := range d.Files {
+		c.note("%s is %s, too; it is no table, so the CSV says nothing of it\n", f.Path, f.Status)
+	}
+	for _, t := range d.Tables {
+		return diffview.Highlight(c.ctx(), c.env.Stdout, t)
 	}
 	return nil
 }
 
-func (c *command) printRow(t *repo.TableDiff, columns []string, row repo.RowChange) {
-	if row.Kind != tabular.RowModified {
-		sign, colour := "+", green
-		if row.Kind == tabular.RowDeleted {
-			sign, colour = "-", red
+// diffOfFiles compares two files, if the arguments name such; done is false if they
+// do not.
+func (c *command) diffOfFiles(args, paths []string) (done bool, err error) {
+	if len(args) != 2 || len(paths) > 0 || c.Bool("rev") {
+		return false, nil
+	}
+	var inside []int
+	for i, arg := range args {
+		if info, err := os.Stat(c.env.path(arg)); err == nil && !info.IsDir() {
+			continue
 		}
-		var cells []string
-		for i, text := range row.Row {
-			if text != "" && i < len(columns) {
-				cells = append(cells, columns[i]+"="+clip(text, 40))
-			}
+		if rev, path, ok := strings.Cut(arg, ":"); !ok || rev == "" || path == "" {
+			return false, nil
 		}
-		c.print("  %s\n", c.style(colour, sign+" "+c.fit(strings.Join(cells, "  "), 4)))
-		return
+		inside = append(inside, i)
 	}
-	name := "row " + strconv.FormatInt(row.RowB, 10)
-	if len(row.Key) > 0 {
-		name = keyOf(t.Key, row.Key)
+	o := &changes.FilesOptions{Path: args[1]}
+	if len(inside) == 2 || len(inside) == 1 && inside[0] == 1 {
+		_, o.Path, _ = strings.Cut(args[1], ":")
 	}
-	width := 0
-	for _, cell := range row.Cells {
-		width = max(width, utf8.RuneCountInString(cell.Column))
+	if key := c.String("key"); key != "" {
+		o.Key = strings.Split(key, ",")
 	}
-	c.print("  %s %s\n", c.style(yellow, "~"), name)
-	for _, cell := range row.Cells {
-		pad := strings.Repeat(" ", width-utf8.RuneCountInString(cell.Column))
-		c.print("      %s%s  %s → %s\n", cell.Column, pad, c.style(red, cellText(cell.Old)), c.style(green, cellText(cell.New)))
-	}
-}
-
-// keyOf names a row by its key: id=3, site=S2.
-func keyOf(names, texts []string) string {
-	parts := make([]string, len(texts))
-	for i, text := range texts {
-		parts[i] = text
-		if i < len(names) {
-			parts[i] = names[i] + "=" + text
+	names := []string{c.env.path(args[0]), c.env.path(args[1])}
+	for _, i := range inside {
+		name, remove, err := c.fileAt(args[i])
+		if err != nil {
+			return true, err
 		}
+		defer remove()
+		names[i] = name
 	}
-	return strings.Join(parts, ", ")
+	d, err := changes.CompareFiles(c.ctx(), names[0], names[1], o)
+	if errors.Is(err, changes.ErrNoColumn) {
+		return true, usage("constl diff "+strings.Join(args, " ")+" --key COLUMN", "%s", err)
+	}
+	if err != nil {
+		return true, err
+	}
+	return true, c.answerDiff(d)
 }
 
-// cellText is a cell's text on one line; an empty one is visible.
-func cellText(text string) string {
-	if text == "" {
-		return "(empty)"
+// fileAt writes the file that REV:PATH names into a temporary one, which remove
+// takes away.
+func (c *command) fileAt(spec string) (name string, remove func(), err error) {
+	file, err := os.CreateTemp("", "constl-diff-*")
+	if err != nil {
+		return "", nil, err
 	}
-	return clip(text, 60)
-}
-
-// clip shortens a text to n characters and makes it printable on one line.
-func clip(text string, n int) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }) {
-		text = strings.Trim(strconv.QuoteToGraphic(text), `"`)
+	remove = func() { _ = os.Remove(file.Name()) }
+	err = c.open(func(r *repo.Repo) error { return r.Cat(c.ctx(), io.Writer(file), spec, repo.CatOptions{}) })
+	if err = errors.Join(err, file.Close()); err != nil {
+		remove()
+		return "", nil, err
 	}
-	if utf8.RuneCountInString(text) <= n {
-		return text
-	}
-	return string([]rune(text)[:n-1]) + "…"
-}
-
-// fit shortens a line to the terminal's width, if there is one.
-func (c *command) fit(line string, indent int) string {
-	if c.env.Width == 0 || c.Bool("all") {
-		return line
-	}
-	return clip(line, max(20, c.env.Width-indent))
+	return file.Name(), remove, nil
 }

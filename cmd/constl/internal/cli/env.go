@@ -26,6 +26,8 @@ type Env struct {
 	Live bool
 	// Patience is how long a peer may take to answer a first call; 0 is the default.
 	Patience time.Duration
+	// Terminal says whether standard output is a terminal.
+	Terminal bool
 	// Width is the width of the terminal in columns, or 0 if there is none.
 	Width int
 }
@@ -35,6 +37,7 @@ func System() Env {
 	env := Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Home: home()}
 	env.Live = term.IsTerminal(int(os.Stderr.Fd()))
 	if out := int(os.Stdout.Fd()); term.IsTerminal(out) {
+		env.Terminal = true
 		env.Colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 		if width, _, err := term.GetSize(out); err == nil {
 			env.Width = width

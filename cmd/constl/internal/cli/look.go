@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
@@ -132,13 +133,16 @@ func (a *app) showCommand() *cli.Command {
 		Usage: "show one commit and what it changed",
 		Description: "Of a merge, what it changed in its first parent.\n" +
 			"JSON: the commit as in log, and \"diff\" as in diff",
-		Flags:  rowFlags(),
+		Flags:  viewFlags(),
 		Action: a.action(runShow),
 	}
 }
 
 func runShow(c *command) error {
 	args, err := c.arguments(0, 1)
+	if err == nil {
+		err = c.checkView()
+	}
 	if err != nil {
 		return err
 	}
@@ -160,17 +164,16 @@ func runShow(c *command) error {
 			return err
 		}
 		if c.asJSON() {
-			dj, err := c.diffJSON(d)
+			doc, err := diffview.JSON(c.ctx(), d, c.Bool("rows"))
 			if err != nil {
 				return err
 			}
 			return c.printJSON(struct {
 				commitEntry
-				Diff *diffJSON `json:"diff"`
-			}{entryOf(id, cm), dj})
+				Diff *diffview.Document `json:"diff"`
+			}{entryOf(id, cm), doc})
 		}
-		c.printEntry(repo.Logged{ID: id, Commit: cm}, nil)
-		return c.printDiff(d)
+		return c.showDiff(d, func(c *command) { c.printEntry(repo.Logged{ID: id, Commit: cm}, nil) })
 	})
 }
 

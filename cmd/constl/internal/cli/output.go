@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/internal/progress"
 	"github.com/constl/constl/internal/repo"
 	"github.com/urfave/cli/v2"
@@ -139,18 +140,4 @@ const (
 )
 
 // plural counts things in words: 1 row, 2 rows.
-func plural(n int64, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%s %ss", thousands(n), one)
-}
-
-// thousands writes a count with its thousands apart, so that people can read it.
-func thousands(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func plural(n int64, one string) string { return diffview.Plural(n, one) }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/constl/constl/internal/diffview"
 )
 
 // tour plays a story with two people, through the same command line that they
@@ -242,7 +244,7 @@ func (t *tour) edit(p *person, key, column, value string) error {
 			if cells[0] != key || n < 0 || n >= len(cells) {
 				continue
 			}
-			t.tell(p, fmt.Sprintf("%s, %s: %s → %s", key, column, cellText(cells[n]), value))
+			t.tell(p, fmt.Sprintf("%s, %s: %s → %s", key, column, diffview.Cell(cells[n]), value))
 			cells[n] = value
 			rows[i] = strings.Join(cells, ",")
 			return rows, nil

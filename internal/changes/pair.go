@@ -1,0 +1,153 @@
+package changes
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/constl/constl/tabular"
+)
+
+// pairing finds the rows of a table without a key that were most likely edited.
+type pairing struct {
+	columns []shared
+}
+
+// shared is a column of both versions.
+type shared struct {
+	name string
+	a, b int
+}
+
+// maxHunk is how many rows that follow each other are looked at together; longer
+// runs are cut.
+const maxHunk = 512
+
+// pairing returns nil if the rows have keys, or too few columns to be alike in.
+func (t *Table) pairing() *pairing {
+	if t.compared == nil || len(t.compared.Key) > 0 {
+		return nil
+	}
+	p := &pairing{}
+	for i, f := range t.New.Schema.Fields {
+		if a := t.Old.Schema.Column(f.ID); a >= 0 {
+			p.columns = append(p.columns, shared{ColumnName(t.New.Schema, i), a, i})
+		}
+	}
+	if len(p.columns) < 2 {
+		return nil
+	}
+	return p
+}
+
+// rows yields the rows of all with pairs joined.
+func (p *pairing) rows(all iter.Seq2[Row, error]) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		var hunk []Row
+		var at, added, deleted int64
+		flush := func() bool {
+			for _, row := range p.join(hunk) {
+				if !yield(row, nil) {
+					return false
+				}
+			}
+			hunk = hunk[:0]
+			return true
+		}
+		for row, err := range all {
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			// How many rows of both versions stand before it says what place it has.
+			place := row.New - added
+			if row.Kind == tabular.RowDeleted {
+				place = row.Old - deleted
+				deleted++
+			} else {
+				added++
+			}
+			if (place != at || len(hunk) == maxHunk) && !flush() {
+				return
+			}
+			at = place
+			hunk = append(hunk, row)
+		}
+		flush()
+	}
+}
+
+// join pairs the deleted and the added rows of one place, in order, so that as many
+// cells as possible are equal.
+func (p *pairing) join(hunk []Row) []Row {
+	var olds, news []Row
+	for _, row := range hunk {
+		if row.Kind == tabular.RowDeleted {
+			olds = append(olds, row)
+		} else {
+			news = append(news, row)
+		}
+	}
+	if len(olds) == 0 || len(news) == 0 {
+		return slices.Clone(hunk)
+	}
+	n, m := len(olds), len(news)
+	alike := make([]int, n*m)
+	best := make([]int, (n+1)*(m+1)) // of the rows from i and from j on
+	for i := n - 1; i >= 0; i-- {
+		for j := m - 1; j >= 0; j-- {
+			alike[i*m+j] = p.alike(&olds[i], &news[j])
+			b := max(best[(i+1)*(m+1)+j], best[i*(m+1)+j+1])
+			if s := alike[i*m+j]; s > 0 {
+				b = max(b, s+best[(i+1)*(m+1)+j+1])
+			}
+			best[i*(m+1)+j] = b
+		}
+	}
+	var out []Row
+	i, j := 0, 0
+	for i < n && j < m {
+		b := best[i*(m+1)+j]
+		switch s := alike[i*m+j]; {
+		case s > 0 && b == s+best[(i+1)*(m+1)+j+1]:
+			out = append(out, p.modified(&olds[i], &news[j]))
+			i, j = i+1, j+1
+		case b == best[(i+1)*(m+1)+j]:
+			out = append(out, olds[i])
+			i++
+		default:
+			out = append(out, news[j])
+			j++
+		}
+	}
+	return append(append(out, olds[i:]...), news[j:]...)
+}
+
+// alike returns how many cells are equal, or 0 if those are less than half of the
+// cells that are not empty in both.
+func (p *pairing) alike(a, b *Row) int {
+	equal, all := 0, 0
+	for _, c := range p.columns {
+		x, y := a.Values[c.a], b.Values[c.b]
+		if x == "" && y == "" {
+			continue
+		}
+		all++
+		if x == y {
+			equal++
+		}
+	}
+	if equal*2 < all {
+		return 0
+	}
+	return equal
+}
+
+func (p *pairing) modified(a, b *Row) Row {
+	row := Row{Kind: tabular.RowModified, Old: a.Old, New: b.New}
+	for _, c := range p.columns {
+		if x, y := a.Values[c.a], b.Values[c.b]; x != y {
+			row.Cells = append(row.Cells, Cell{c.name, c.b, x, y})
+		}
+	}
+	return row
+}

@@ -1,0 +1,167 @@
+package changes
+
+import (
+	"context"
+	"iter"
+
+	"github.com/constl/constl/tabular"
+)
+
+// Row is one row that differs, with its texts as people see them.
+type Row struct {
+	Kind tabular.ChangeKind
+	Old  int64 // the row's number in the old table from 1, or 0
+	New  int64 // in the new one
+	Key  []string
+	// Values holds all cells of an added row, by the new table's columns, or of a
+	// deleted one, by the old table's; nil if the row was modified.
+	Values []string
+	// Cells are the changed cells of a modified row.
+	Cells []Cell
+}
+
+// Cell is one changed cell.
+type Cell struct {
+	Column string
+	At     int // the column's position in the new table
+	Old    string
+	New    string
+}
+
+// keptRows is how many changed rows are held in memory rather than found again.
+const keptRows = 4096
+
+// Rows yields the rows that differ exactly: about in the new table's order,
+// deleted rows where they stood. It ends after the first error.
+func (t *Table) Rows(ctx context.Context) iter.Seq2[Row, error] {
+	switch {
+	case t.compared == nil:
+		return t.allRows(ctx)
+	case t.whole:
+		return func(yield func(Row, error) bool) {
+			for _, row := range t.kept {
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+	}
+	return t.changes(ctx, nil)
+}
+
+// Paired yields the rows as [Table.Rows] does, but in a table without a key a
+// deleted row and an added one in its place are one modified row if at least half
+// of their cells are equal.
+func (t *Table) Paired(ctx context.Context) iter.Seq2[Row, error] {
+	if p := t.pairing(); p != nil {
+		return p.rows(t.Rows(ctx))
+	}
+	return t.Rows(ctx)
+}
+
+// count sets what the table says of its rows, and keeps these if they are few.
+func (t *Table) count(ctx context.Context) error {
+	kept := make([]Row, 0, 16)
+	n := 0
+	all := func(yield func(Row, error) bool) {
+		for row, err := range t.changes(ctx, &t.Counts) {
+			if n++; n <= keptRows && err == nil {
+				kept = append(kept, row)
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+	p := t.pairing()
+	pairs, cells := int64(0), int64(0)
+	rows := iter.Seq2[Row, error](all)
+	if p != nil {
+		rows = p.rows(all)
+	}
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		if p != nil && row.Kind == tabular.RowModified {
+			pairs++
+			cells += int64(len(row.Cells))
+		}
+	}
+	if n <= keptRows {
+		t.kept, t.whole = kept, true
+	}
+	t.Shown = t.Counts
+	t.Shown.Added -= pairs
+	t.Shown.Deleted -= pairs
+	t.Shown.Modified += pairs
+	t.Shown.Cells += cells
+	return nil
+}
+
+// changes yields what the comparison finds.
+func (t *Table) changes(ctx context.Context, counts *tabular.Counts) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		oldText, newText := textOf(t.Old), textOf(t.New)
+		for c, err := range t.compared.Changes(ctx, counts) {
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			text := newText
+			if c.Kind == tabular.RowDeleted {
+				text = oldText
+			}
+			row := Row{Kind: c.Kind, Old: c.RowA + 1, New: c.RowB + 1, Key: textsOf(c.Key, text), Values: textsOf(c.Row, text)}
+			for _, cell := range c.Cells {
+				row.Cells = append(row.Cells, Cell{ColumnName(t.New.Schema, cell.ColumnB), cell.ColumnB, oldText(cell.Old), newText(cell.New)})
+			}
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+// allRows yields every row of a table that only one side has.
+func (t *Table) allRows(ctx context.Context) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		table, kind := t.shown(), tabular.RowAdded
+		if t.New == nil {
+			kind = tabular.RowDeleted
+		}
+		text, key := textOf(table), table.Schema.KeyColumns()
+		for span, err := range table.Range(ctx, 0, table.Rows, nil) {
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			for i := span.From; i < span.To; i++ {
+				row := Row{Kind: kind, New: span.Group.Ref.First + int64(i) + 1}
+				if kind == tabular.RowDeleted {
+					row.Old, row.New = row.New, 0
+				}
+				for _, c := range span.Columns {
+					row.Values = append(row.Values, text(c.At(i)))
+				}
+				for _, k := range key {
+					row.Key = append(row.Key, row.Values[k])
+				}
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func textsOf(cells [][]byte, text func([]byte) string) []string {
+	if cells == nil {
+		return nil
+	}
+	list := make([]string, len(cells))
+	for i, c := range cells {
+		list[i] = text(c)
+	}
+	return list
+}
