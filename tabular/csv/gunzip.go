@@ -26,6 +26,9 @@ const (
 	// compressed to.
 	bombText  = 64 << 20
 	bombRatio = 200
+	// syncedEnd is how compressed data ends that was synchronised before: an empty
+	// stored block and an empty one with fixed codes.
+	syncedEnd = "\x00\x00\xff\xff\x03\x00"
 )
 
 // gzipReader gives the text of a compressed file, and its end only when the file
@@ -232,7 +235,7 @@ func (z *gzipReader) advance() {
 	if err == nil {
 		err = z.compare()
 	}
-	if err == nil && !z.ended && z.size > bombText && z.size/bombRatio > z.record.n {
+	if err == nil && !z.ended && z.size > bombText && z.size/bombRatio > z.used() {
 		err = notTable("the text is over %d times as long as what it is compressed to", bombRatio)
 	}
 	if err != nil {
@@ -261,6 +264,9 @@ func (z *gzipReader) next() error {
 	return nil
 }
 
+// used returns how much of the file the text was made of.
+func (z *gzipReader) used() int64 { return z.record.n - int64(z.in.Buffered()) }
+
 // proof is one method at work.
 type proof struct {
 	method deflate.Method
@@ -278,10 +284,12 @@ func (p *proof) write(text []byte) error {
 // compare drops the methods that made something else than what the file has, and
 // fails if none is left.
 func (z *gzipReader) compare() error {
-	// keep begins at this place of the compressed data.
+	// What is kept begins at start. What lies ready beyond the text is left out: how
+	// much that is depends on the reader below.
 	start := z.record.n - z.headLen - int64(len(z.record.keep))
+	used := z.record.keep[:len(z.record.keep)-z.in.Buffered()]
 	z.proofs = slices.DeleteFunc(z.proofs, func(p *proof) bool {
-		have := z.record.keep[p.at-start:]
+		have := used[p.at-start:]
 		n := min(len(have), p.out.Len())
 		same := bytes.Equal(have[:n], p.out.Next(n))
 		p.at += int64(n)
@@ -304,7 +312,8 @@ func (z *gzipReader) compare() error {
 // end checks what stands behind the compressed data and finishes the proof. It
 // returns [io.EOF] if the file can be written again.
 func (z *gzipReader) end() error {
-	body := z.record.n - int64(z.in.Buffered()) - z.headLen
+	body := z.used() - z.headLen
+	z.gz.Synced = bytes.HasSuffix(z.record.keep[:len(z.record.keep)-z.in.Buffered()], []byte(syncedEnd))
 	var tail [gzipTail]byte
 	if _, err := io.ReadFull(z.in, tail[:]); err != nil {
 		return z.asNotTable(err)
@@ -319,7 +328,13 @@ func (z *gzipReader) end() error {
 	}
 	var wg sync.WaitGroup
 	for _, p := range z.proofs {
-		wg.Go(func() { p.err = p.w.Close() })
+		wg.Go(func() {
+			if z.gz.Synced {
+				p.err = p.w.CloseSynced()
+			} else {
+				p.err = p.w.Close()
+			}
+		})
 	}
 	wg.Wait()
 	if err := z.compare(); err != nil {

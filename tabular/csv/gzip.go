@@ -18,6 +18,8 @@ const GzipCodec = "csv.gz"
 // text was compressed. It is a value that can be compared with ==.
 type Gzip struct {
 	Method deflate.Method
+	// Synced says that the text was synchronised before its end, as Python does.
+	Synced bool
 	// Flags are those of the header. They tell which of Extra, Name and Comment
 	// the header has, and whether it ends with a checksum.
 	Flags byte
@@ -90,6 +92,7 @@ func (g *Gzip) validate() error {
 func (g *Gzip) encode(e *object.Encoder) {
 	e.Byte(byte(g.Method.Program))
 	e.Byte(byte(g.Method.Level))
+	e.Byte(bit(g.Synced))
 	e.Byte(g.Flags)
 	e.Uvarint(uint64(g.ModTime))
 	e.Byte(g.ExtraFlags)
@@ -114,6 +117,10 @@ func (g *Gzip) encoded() []byte {
 
 func decodeGzip(d *object.Decoder) *Gzip {
 	g := &Gzip{Method: deflate.Method{Program: deflate.Program(d.Byte()), Level: int(d.Byte())}}
+	synced := d.Byte()
+	if g.Synced = synced == 1; synced > 1 {
+		d.Fail("an end of the compressed data that is not known")
+	}
 	g.Flags = d.Byte()
 	g.ModTime = uint32(d.Size(1<<32 - 1))
 	g.ExtraFlags, g.OS = d.Byte(), d.Byte()
@@ -133,6 +140,7 @@ func decodeGzip(d *object.Decoder) *Gzip {
 type gzipWriter struct {
 	w    io.Writer
 	body *deflate.Writer
+	sync bool
 	sum  uint32
 	size uint32 // modulo 2³², as the file has it
 }
@@ -143,7 +151,7 @@ func newGzipWriter(w io.Writer, g *Gzip) (*gzipWriter, error) {
 		return nil, err
 	}
 	_, err = w.Write(g.header())
-	return &gzipWriter{w: w, body: body}, err
+	return &gzipWriter{w: w, body: body, sync: g.Synced}, err
 }
 
 // Write implements [io.Writer].
@@ -155,7 +163,11 @@ func (z *gzipWriter) Write(p []byte) (int, error) {
 
 // Close ends the file; it does not close the writer below.
 func (z *gzipWriter) Close() error {
-	if err := z.body.Close(); err != nil {
+	end := z.body.Close
+	if z.sync {
+		end = z.body.CloseSynced
+	}
+	if err := end(); err != nil {
 		return err
 	}
 	tail := binary.LittleEndian.AppendUint32(nil, z.sum)

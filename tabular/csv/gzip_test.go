@@ -43,6 +43,7 @@ func TestCompressedTablesComeBackByteForByte(t *testing.T) {
 	_, plain := commit(t, store, text, &ReadOptions{Name: "x.csv"})
 	headers := []Gzip{
 		{OS: 3, Flags: gzipName, Name: "observations.csv", ModTime: 1_700_000_000},
+		{Synced: true, OS: 255, ModTime: 1_800_000_000, ExtraFlags: 2},
 		{OS: 255, ExtraFlags: 2, Flags: gzipText | gzipHeaderSum | gzipExtra | gzipComment, Extra: "ab\x02\x00xy", Comment: "by hand"},
 	}
 	for i, m := range deflate.Methods() {
@@ -266,7 +267,7 @@ func mustGzip(t *testing.T, table *tabular.Table) *Gzip {
 // as it was.
 func FuzzGzip(f *testing.F) {
 	for i, seed := range seeds {
-		g := Gzip{Method: deflate.Methods()[i%len(deflate.Methods())]}
+		g := Gzip{Method: deflate.Methods()[i%len(deflate.Methods())], Synced: i%2 == 0}
 		f.Add(gzipped(f, []byte(seed), g))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

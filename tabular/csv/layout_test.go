@@ -29,16 +29,16 @@ var layoutVectors = []struct {
 	{"headerless, no quotes, no final line end", Layout{Encoding: Windows1252, Delimiter: '\t', LineEnd: CR, HeaderEnd: CR, NoFinalEnd: true, Rules: make([]Rule, 300)},
 		"01" + "03" + "10" + "09" + "02" + "00" + "00" + "00ac02"},
 	{"compressed", Layout{
-		Gzip:      &Gzip{Method: deflate.Method{Program: deflate.Zlib, Level: 9}, ModTime: 1<<32 - 1, ExtraFlags: 2, OS: 255},
+		Gzip:      &Gzip{Method: deflate.Method{Program: deflate.Zlib, Level: 9}, Synced: true, ModTime: 1<<32 - 1, ExtraFlags: 2, OS: 255},
 		Delimiter: ',', Quote: '"', Header: true, Rules: make([]Rule, 3),
-	}, "01" + "00" + "09" + "00" + "ffffffff0f" + "02" + "ff" + "01" + "00" + "22" + "2c" + "00" + "00" + "00" + "00" + "0003"},
+	}, "01" + "00" + "09" + "01" + "00" + "ffffffff0f" + "02" + "ff" + "01" + "00" + "22" + "2c" + "00" + "00" + "00" + "00" + "0003"},
 	{"compressed, with all that a header can have", Layout{
 		Gzip: &Gzip{
 			Method: deflate.Method{Program: deflate.GNU, Level: 6}, Flags: gzipText | gzipHeaderSum | gzipExtra | gzipName | gzipComment,
 			OS: 3, Extra: "ab\x00\x00", Name: "x.csv",
 		},
 		Delimiter: ',', Quote: '"', Header: true, Rules: make([]Rule, 3),
-	}, "01" + "02" + "06" + "1f" + "00" + "00" + "03" + "0461620000" + "05782e637376" + "00" + "01" + "00" + "22" + "2c" + "00" + "00" + "00" + "00" + "0003"},
+	}, "01" + "02" + "06" + "00" + "1f" + "00" + "00" + "03" + "0461620000" + "05782e637376" + "00" + "01" + "00" + "22" + "2c" + "00" + "00" + "00" + "00" + "0003"},
 }
 
 func codecOf(l *Layout) string {
@@ -104,14 +104,15 @@ func TestLayoutRefused(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"another version":          "02" + "00090000" + "0000",
-		"unknown program":          "01" + "03090000" + "0000",
-		"level 0":                  "01" + "00000000" + "0000",
-		"level 10":                 "01" + "000a0000" + "0000",
-		"unknown flag":             "01" + "00092000" + "0000",
-		"a time beyond 32 bits":    "01" + "0009008080808010" + "0000",
-		"a name with a zero in it": "01" + "00090800" + "0000" + "026100",
-		"a name that is too long":  "01" + "00090800" + "0000" + "8120" + strings.Repeat("61", maxGzipText+1),
+		"another version":          "02" + "0009000000" + "0000",
+		"unknown program":          "01" + "0309000000" + "0000",
+		"level 0":                  "01" + "0000000000" + "0000",
+		"level 10":                 "01" + "000a000000" + "0000",
+		"unknown end":              "01" + "0009020000" + "0000",
+		"unknown flag":             "01" + "0009002000" + "0000",
+		"a time beyond 32 bits":    "01" + "000900008080808010" + "0000",
+		"a name with a zero in it": "01" + "0009000800" + "0000" + "026100",
+		"a name that is too long":  "01" + "0009000800" + "0000" + "8120" + strings.Repeat("61", maxGzipText+1),
 	} {
 		data, err := hex.DecodeString(text + "01" + "00222c00" + "00" + "0000" + "0003")
 		if err != nil {

@@ -145,23 +145,14 @@ func (b *blockWriter) flush(w *bitWriter, stored []byte, length int, last bool) 
 	dynamic := (d1 + d2 + d3 + 3*widths + 5 + 5 + 4 + 3 + 7) >> 3
 	static := (s1 + s2 + 3 + 7) >> 3
 	shortest := min(dynamic, static)
-	final := uint32(0)
-	if last {
-		final = 1
-	}
 	switch {
 	case length+4 <= shortest && stored != nil:
-		w.put(final, 3)
-		w.align()
-		w.put(uint32(length), 16)
-		w.put(^uint32(length)&0xffff, 16)
-		w.align()
-		w.buf = append(w.buf, stored...)
+		b.store(w, stored, last)
 	case static == shortest:
-		w.put(1<<1|final, 3)
+		w.put(1<<1|bit(last), 3)
 		b.writeSymbols(w, b.static[:], b.staticDist[:])
 	default:
-		w.put(2<<1|final, 3)
+		w.put(2<<1|bit(last), 3)
 		b.writeTrees(w, widths)
 		b.writeSymbols(w, b.literals.codes, b.dists.codes)
 	}
@@ -170,6 +161,26 @@ func (b *blockWriter) flush(w *bitWriter, stored []byte, length int, last bool) 
 	b.literals.reset()
 	b.dists.reset()
 	b.literals.codes[endOfBlock].freq = 1
+}
+
+// empty reports whether the block has no symbols yet.
+func (b *blockWriter) empty() bool { return len(b.symbols) == 0 }
+
+// store writes data as it is, at most 64 KiB.
+func (b *blockWriter) store(w *bitWriter, data []byte, last bool) {
+	w.put(bit(last), 3)
+	w.align()
+	w.put(uint32(len(data)), 16)
+	w.put(^uint32(len(data))&0xffff, 16)
+	w.align()
+	w.buf = append(w.buf, data...)
+}
+
+func bit(b bool) uint32 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // scanRuns appends how the lengths of codes are written: a length, or a run of

@@ -78,15 +78,16 @@ func compressed(t testing.TB, data []byte, m Method) []byte {
 	return b.Bytes()
 }
 
-// TestOutputIsThatOfThePrograms compares with what zlib 1.2.13 and gzip 1.12 made
-// of the same inputs.
-func TestOutputIsThatOfThePrograms(t *testing.T) {
-	golden, err := os.Open("testdata/golden.txt")
+// compare checks every output that a file lists against its hash and returns how
+// many there are.
+func compare(t *testing.T, path string, end func(*Writer) error) (lines int) {
+	t.Helper()
+	golden, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer golden.Close()
-	in, lines := inputs(), 0
+	in := inputs()
 	for s := bufio.NewScanner(golden); s.Scan(); lines++ {
 		var name, sum string
 		var m Method
@@ -97,12 +98,37 @@ func TestOutputIsThatOfThePrograms(t *testing.T) {
 		if !ok {
 			t.Fatalf("no input %q", name)
 		}
-		if got := fmt.Sprintf("%x", sha256.Sum256(compressed(t, data, m))); got != sum {
+		h := sha256.New()
+		w, err := NewWriter(h, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.Write(data)
+		if err := errors.Join(err, end(w)); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%x", h.Sum(nil)); got != sum {
 			t.Errorf("%s by %s: another output than the program's", name, m)
 		}
 	}
-	if want := len(in) * len(Methods()); lines != want {
-		t.Errorf("%d outputs, expected %d", lines, want)
+	return lines
+}
+
+// TestOutputIsThatOfThePrograms compares with what zlib 1.2.13 and gzip 1.12 made
+// of the same inputs.
+func TestOutputIsThatOfThePrograms(t *testing.T) {
+	n := compare(t, "testdata/golden.txt", (*Writer).Close)
+	if want := len(inputs()) * len(Methods()); n != want {
+		t.Errorf("%d outputs, expected %d", n, want)
+	}
+}
+
+// TestSyncedOutputIsThatOfZlib compares with what zlib 1.2.13 made with
+// Z_SYNC_FLUSH before the end.
+func TestSyncedOutputIsThatOfZlib(t *testing.T) {
+	n := compare(t, "testdata/synced.txt", (*Writer).CloseSynced)
+	if want := len(inputs()) * 4 * 2; n != want {
+		t.Errorf("%d outputs, expected %d", n, want)
 	}
 }
 
@@ -208,6 +234,9 @@ func TestErrors(t *testing.T) {
 	}
 	if err := w.Close(); !errors.Is(err, ErrClosed) {
 		t.Errorf("closing twice: %v", err)
+	}
+	if err := w.CloseSynced(); !errors.Is(err, ErrClosed) {
+		t.Errorf("closing a third time: %v", err)
 	}
 }
 

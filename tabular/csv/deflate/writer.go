@@ -89,7 +89,34 @@ func (z *Writer) Close() error {
 	if z.closed {
 		return ErrClosed
 	}
+	z.drain()
+	return z.close()
+}
+
+// CloseSynced is as Close, but ends the data as zlib does if it was told to
+// synchronise first: with an empty stored block, and an empty one behind that.
+// Python does so whenever a text is written.
+func (z *Writer) CloseSynced() error {
+	if z.closed {
+		return ErrClosed
+	}
+	z.drain()
+	if !z.blocks.empty() {
+		z.endBlock(false)
+	}
+	z.blocks.store(&z.out, nil, false)
+	return z.close()
+}
+
+func (z *Writer) close() error {
 	z.closed = true
+	z.endBlock(true)
+	z.out.finish()
+	return z.out.err
+}
+
+// drain compresses what is left.
+func (z *Writer) drain() {
 	z.compress()
 	z.slide()
 	z.ended = true
@@ -100,9 +127,6 @@ func (z *Writer) Close() error {
 	if !z.fast && z.literal {
 		z.blocks.addLiteral(z.window[z.at-1])
 	}
-	z.endBlock(true)
-	z.out.finish()
-	return z.out.err
 }
 
 // compress goes on until more data is needed, or to the end if there is no more.
