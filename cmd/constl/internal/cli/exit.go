@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os/exec"
 	"syscall"
 
 	"github.com/constl/constl/internal/cite"
 	"github.com/constl/constl/internal/datapackage"
+	"github.com/constl/constl/internal/gitdriver"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/internal/settings"
 	"github.com/constl/constl/internal/worktree"
@@ -66,7 +68,7 @@ func exitCode(err error) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &wrong), anyOf(err, repo.ErrNotDataset, repo.ErrUnknownRevision, repo.ErrAmbiguous, repo.ErrNoRemote,
-		repo.ErrNotFile, repo.ErrUnborn, repo.ErrDetached, repo.ErrExists, repo.ErrNotMerging, refs.ErrInvalidName, refs.ErrInvalidURL, refs.ErrInvalidPeer, refs.ErrWrongDataset, object.ErrName, settings.ErrUnknown, settings.ErrInvalid, cite.ErrSeveral):
+		repo.ErrNotFile, repo.ErrUnborn, repo.ErrDetached, repo.ErrExists, repo.ErrNotMerging, refs.ErrInvalidName, refs.ErrInvalidURL, refs.ErrInvalidPeer, refs.ErrWrongDataset, object.ErrName, settings.ErrUnknown, gitdriver.ErrNoRepository, settings.ErrInvalid, cite.ErrSeveral):
 		return exitUsage
 	case anyOf(err, object.ErrCorrupt, object.ErrNotFound, object.ErrSignature, refs.ErrUntrusted, refs.ErrNewerFormat,
 		repo.ErrMismatch, quic.ErrWrongPeer, transport.ErrForged, transport.ErrRefused, transport.ErrProtocol):
@@ -109,6 +111,8 @@ var hints = []struct {
 	text string
 }{
 	{repo.ErrNotDataset, "go to a dataset's folder, name it with -C DIR, or make one: constl init DIR --name NAME"},
+	{gitdriver.ErrNoRepository, "go into the git repository, or set it for all of yours: constl git-driver install --global"},
+	{exec.ErrNotFound, "install git: https://git-scm.com"},
 	{repo.ErrUnknownRevision, "see the commits with: constl log, the branches with: constl branch, the tags with: constl tag"},
 	{repo.ErrAmbiguous, "write more digits of the id"},
 	{repo.ErrMerging, "resolve its conflicts and commit, or give it up: constl merge --abort"},
