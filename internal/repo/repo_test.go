@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,11 +94,17 @@ func sound(t testing.TB, r *Repo) {
 // serving serves the dataset until the test ends or stop is called.
 func serving(t testing.TB, r *Repo) (url refs.URL, stop func()) {
 	t.Helper()
-	key, err := r.signer(t.Context())
+	shared, err := r.Shared(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	shared, err := r.Shared(t.Context())
+	return servingAs(t, r, shared)
+}
+
+// servingAs serves the dataset as another one that behaves in its own way.
+func servingAs(t testing.TB, r *Repo, shared transport.Dataset) (url refs.URL, stop func()) {
+	t.Helper()
+	key, err := r.signer(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,15 +116,11 @@ func serving(t testing.TB, r *Repo) (url refs.URL, stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stopped := false
-	stop = func() {
-		if !stopped {
-			stopped = true
-			now, cancel := context.WithCancel(context.Background())
-			cancel()
-			_ = server.Close(now)
-		}
-	}
+	stop = sync.OnceFunc(func() {
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = server.Close(now)
+	})
 	t.Cleanup(stop)
 	return server.URL(id, []string{"127.0.0.1"}), stop
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/constl/constl/object"
@@ -29,10 +30,49 @@ func manyRows(n int) string {
 	return b.String()
 }
 
+// noise returns bytes that don't compress.
+func noise(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(b)
+	return string(b)
+}
+
+// leavingDataset is served by a peer that leaves when it has read so many objects.
+type leavingDataset struct {
+	transport.Dataset
+	left    atomic.Int64
+	arrived <-chan struct{}
+	leave   func()
+}
+
+// Objects implements [transport.Dataset].
+func (d *leavingDataset) Objects() object.Reader { return leavingReader{d.Dataset.Objects(), d} }
+
+type leavingReader struct {
+	object.Reader
+	d *leavingDataset
+}
+
+// Get implements [object.Reader].
+func (r leavingReader) Get(ctx context.Context, id object.ID) (object.Object, error) {
+	if r.d.left.Add(-1) >= 0 {
+		return r.Reader.Get(ctx, id)
+	}
+	select {
+	case <-r.d.arrived:
+	case <-ctx.Done():
+	}
+	go r.d.leave() // it waits for this request to end
+	<-ctx.Done()
+	return object.Object{}, ctx.Err()
+}
+
 // TestCutCloneGoesOnWhereItStopped takes the server away in the middle of a clone.
 func TestCutCloneGoesOnWhereItStopped(t *testing.T) {
 	r := dataset(t, person(t))
-	put(t, r, "t.csv", manyRows(60000))
+	put(t, r, "t.csv", manyRows(2000))
+	// More than what peers keep of an exchange in memory.
+	put(t, r, "photo.jpg", noise(8<<20))
 	commit(t, r, "first")
 	url, stop := serving(t, r)
 	whole, fetched, err := Clone(t.Context(), url, filepath.Join(t.TempDir(), "whole"), person(t))
@@ -41,13 +81,25 @@ func TestCutCloneGoesOnWhereItStopped(t *testing.T) {
 	}
 	defer whole.Close()
 
+	stop()
+
+	// The server is gone when it has read most of the objects and some have arrived.
 	o, dir := person(t), filepath.Join(t.TempDir(), "cut")
-	var once sync.Once
+	arrived := make(chan struct{})
+	arrive := sync.OnceFunc(func() { close(arrived) })
 	o.Progress = func(what string, done, _ int64) {
-		if what == "receiving objects" && done > fetched.Bytes/2 {
-			once.Do(stop)
+		if what == "receiving objects" && done > fetched.Bytes/3 {
+			arrive()
 		}
 	}
+	shared, err := r.Shared(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaving := &leavingDataset{Dataset: shared, arrived: arrived}
+	leaving.left.Store(fetched.Objects * 3 / 4)
+	url, stop = servingAs(t, r, leaving)
+	leaving.leave = stop
 	if _, _, err := Clone(t.Context(), url, dir, o); err == nil {
 		t.Fatal("the clone was not cut")
 	} else if !errors.Is(err, transport.ErrDisconnected) && !errors.Is(err, quic.ErrClosed) {
@@ -70,8 +122,10 @@ func TestCutCloneGoesOnWhereItStopped(t *testing.T) {
 	if again.Objects >= fetched.Objects || again.Bytes > fetched.Bytes*3/4 {
 		t.Errorf("the second try took %d objects and %d bytes of %d and %d", again.Objects, again.Bytes, fetched.Objects, fetched.Bytes)
 	}
-	if read(t, resumed, "t.csv") != read(t, r, "t.csv") {
-		t.Error("the table is not as it was committed")
+	for _, name := range []string{"t.csv", "photo.jpg"} {
+		if read(t, resumed, name) != read(t, r, name) {
+			t.Errorf("%s is not as it was committed", name)
+		}
 	}
 	sound(t, resumed)
 }
@@ -242,7 +296,7 @@ func TestPushIsForMaintainers(t *testing.T) {
 
 func TestCloneStoppedByItsContext(t *testing.T) {
 	r := dataset(t, person(t))
-	put(t, r, "t.csv", manyRows(30000))
+	put(t, r, "photo.jpg", noise(8<<20))
 	commit(t, r, "first")
 	url, _ := serving(t, r)
 	ctx, cancel := context.WithCancel(t.Context())
