@@ -189,7 +189,8 @@ func (b *Builder) assemble() error {
 		c := child{rows: sumRows(children), tail: children[len(children)-1].tail}
 		base, _ := b.parent.match(height, c.tail)
 		var err error
-		if c.id, err = b.rw.Put(b.ctx, encodeNode(height, children), base.id); err != nil {
+		older := func(o *olderIndex) object.ID { return o.match(b.ctx, height, c.tail).id }
+		if c.id, err = b.put(encodeNode(height, children), base.id, older); err != nil {
 			return child{}, fmt.Errorf("store node: %w", err)
 		}
 		return c, nil

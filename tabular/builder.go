@@ -18,11 +18,22 @@ type BuilderOptions struct {
 	// ParentColumns holds, for every column, its position in Parent or -1; nil
 	// stands for the same positions.
 	ParentColumns []int
+	// Older holds tables of earlier versions, the likeliest first: where Parent has
+	// nothing alike, as when a change is taken back, one of them may. What cannot be
+	// read of them is left out.
+	Older []Older
 	// Workers is the number of goroutines that encode; 0 is one per processor.
 	Workers int
 	// Recycle, if not nil, is called with every batch that was given to Add when
 	// the builder needs it no more, from any goroutine.
 	Recycle func(Rows)
+}
+
+// Older is a table of an earlier version.
+type Older struct {
+	Table *Table
+	// Columns holds, for every column of the new table, its position in Table or -1.
+	Columns []int
 }
 
 // Builder builds a table from rows in order. Rows are cut into groups, encoded,
@@ -46,6 +57,7 @@ type Builder struct {
 	ended bool           // no more rows
 	left  bool           // the workers were sent home
 
+	older   []*olderIndex
 	parent  *parentIndex  // row groups are the cutter's to match, nodes the assembler's
 	indexed chan struct{} // closed when parent is set
 
@@ -86,6 +98,9 @@ func NewBuilder(ctx context.Context, rw object.ReadWriter, width int, chunkedBy 
 	b.spare = make(chan *batch, 4*b.o.Workers)
 	b.columns = slices.Repeat([]CellStats{NoCells()}, max(width, 0))
 	b.indexed = make(chan struct{})
+	for _, o := range b.o.Older {
+		b.older = append(b.older, &olderIndex{Older: o})
+	}
 	b.start()
 	return b
 }
@@ -120,6 +135,11 @@ func (b *Builder) checkArguments() error {
 	}
 	if n := len(b.o.ParentColumns); n != 0 && n != b.width {
 		return fmt.Errorf("%w: %d parent columns for %d columns", ErrMisused, n, b.width)
+	}
+	for _, o := range b.o.Older {
+		if len(o.Columns) != b.width {
+			return fmt.Errorf("%w: %d columns of an older table for %d columns", ErrMisused, len(o.Columns), b.width)
+		}
 	}
 	if b.o.ParentColumns == nil {
 		b.o.ParentColumns = allColumns(b.width)
@@ -294,10 +314,10 @@ func (b *Builder) Finish(schema *Schema, layout Layout) (object.ID, error) {
 	if p := b.o.Parent; p != nil {
 		schemaBase, tableBase = p.SchemaID, p.ID
 	}
-	if body.schema, err = b.rw.Put(b.ctx, o, schemaBase); err != nil {
+	if body.schema, err = b.put(o, schemaBase, func(o *olderIndex) object.ID { return o.Table.SchemaID }); err != nil {
 		return object.ID{}, fmt.Errorf("store schema: %w", err)
 	}
-	id, err := b.rw.Put(b.ctx, encodeTable(&body), tableBase)
+	id, err := b.put(encodeTable(&body), tableBase, func(o *olderIndex) object.ID { return o.Table.ID })
 	if err != nil {
 		return object.ID{}, fmt.Errorf("store table: %w", err)
 	}

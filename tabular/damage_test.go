@@ -15,7 +15,7 @@ type recording struct {
 	object.ReadWriter
 	mu      sync.Mutex
 	objects []object.Object
-	bases   map[object.ID]object.ID
+	bases   map[object.ID][]object.ID
 }
 
 func (s *recording) Put(ctx context.Context, o object.Object, bases ...object.ID) (object.ID, error) {
@@ -24,11 +24,9 @@ func (s *recording) Put(ctx context.Context, o object.Object, bases ...object.ID
 	defer s.mu.Unlock()
 	s.objects = append(s.objects, o)
 	if s.bases == nil {
-		s.bases = make(map[object.ID]object.ID)
+		s.bases = make(map[object.ID][]object.ID)
 	}
-	if len(bases) > 0 {
-		s.bases[id] = bases[0]
-	}
+	s.bases[id] = bases
 	return id, err
 }
 
@@ -58,14 +56,81 @@ func TestBases(t *testing.T) {
 			continue
 		}
 		fresh[o.Kind()]++
-		if base := store.bases[id]; known[base] != o.Kind() {
-			t.Errorf("a %s came with base %s, a %s", o.Kind(), base.Short(), known[base])
+		if bases := store.bases[id]; len(bases) != 1 || known[bases[0]] != o.Kind() {
+			t.Errorf("a %s came with the bases %v, want one of its kind", o.Kind(), bases)
 		}
 	}
 	for kind, want := range map[object.Kind]int{object.KindTable: 1, object.KindNode: parent.height, object.KindGroup: 1, object.KindSegment: 1} {
 		if fresh[kind] != want {
 			t.Errorf("%d new objects of kind %s, expected %d", fresh[kind], kind, want)
 		}
+	}
+}
+
+// TestOlderBases takes a change of a whole column back and makes a small one: what
+// is new then comes with the objects that stood there before the change too.
+func TestOlderBases(t *testing.T) {
+	g := observations(60_000, 1)
+	store := &recording{ReadWriter: newStore()}
+	first := g.build(t, store, 10_000, nil)
+	old := make([]string, len(g.rows))
+	for i, row := range g.rows {
+		old[i], row[5] = row[5], "x"+row[5]
+	}
+	second := g.build(t, store, 10_000, &BuilderOptions{Parent: first})
+	for i, row := range g.rows {
+		row[5] = old[i]
+	}
+	g.rows[30_000][5] = "99.9"
+	width := len(g.names)
+	before := len(store.objects)
+	third := g.build(t, store, 10_000, &BuilderOptions{Parent: second, Older: []Older{{second, allColumns(width)}, {first, allColumns(width)}}})
+	if len(store.objects)-before > 8 {
+		t.Errorf("%d objects were put, most of which are held", len(store.objects)-before)
+	}
+	segments := make(map[object.ID]bool)
+	for ref, err := range first.Groups(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		links, err := segmentLinks(t.Context(), first, child{id: ref.ID, rows: int64(ref.Rows), tail: ref.Tail}, allColumns(width))
+		if err != nil {
+			t.Fatal(err)
+		}
+		segments[links[5]] = true
+	}
+	found := false
+	for _, o := range store.objects[before:] {
+		bases := store.bases[o.ID()]
+		if o.Kind() == object.KindSegment {
+			found = len(bases) == 2 && !segments[bases[0]] && segments[bases[1]]
+		} else if len(bases) != 2 {
+			t.Errorf("a %s came with the bases %v, want one of each table", o.Kind(), bases)
+		}
+	}
+	if !found {
+		t.Error("the new segment did not come with that of the first table")
+	}
+	if plain := g.build(t, newStore(), 10_000, nil); plain.ID != third.ID {
+		t.Error("hints changed the id")
+	}
+}
+
+// TestOlderUnreadable gives a builder older tables that cannot be read.
+func TestOlderUnreadable(t *testing.T) {
+	g := observations(5000, 1)
+	store := newStore()
+	parent := g.build(t, store, 1000, nil)
+	lost := *parent
+	lost.r = newStore()
+	g.rows[4000][5] = "99.9"
+	older := []Older{{&lost, allColumns(len(g.names))}}
+	g.build(t, store, 1000, &BuilderOptions{Parent: parent, Older: older})
+	older[0].Columns = nil
+	b := NewBuilder(t.Context(), store, len(g.names), nil, &BuilderOptions{Older: older})
+	defer b.Close()
+	if _, err := b.Rows(); !errors.Is(err, ErrMisused) {
+		t.Errorf("columns that do not fit: %v", err)
 	}
 }
 

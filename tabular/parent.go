@@ -2,6 +2,7 @@ package tabular
 
 import (
 	"context"
+	"sync"
 
 	"github.com/constl/constl/object"
 )
@@ -63,19 +64,57 @@ func (p *parentIndex) match(height int, tail uint64) (c child, ok bool) {
 	return level.places[i], true
 }
 
-// groupBases returns the ids that stood in place of a group's segments, the zero
-// ID where there is none. columns holds the parent's column for each new one, or -1.
-func (p *parentIndex) groupBases(ctx context.Context, c child, columns []int) ([]object.ID, error) {
-	g, err := p.table.Group(ctx, GroupRef{ID: c.id, Rows: int(c.rows), Tail: c.tail})
+// segmentLinks returns the ids of a group's segments, the zero ID where there is
+// none. columns holds the table's column for each that is asked for, or -1; the
+// exceptions come last.
+func segmentLinks(ctx context.Context, t *Table, c child, columns []int) ([]object.ID, error) {
+	g, err := t.Group(ctx, GroupRef{ID: c.id, Rows: int(c.rows), Tail: c.tail})
 	if err != nil {
 		return nil, err
 	}
-	bases := make([]object.ID, len(columns)+1)
+	links := make([]object.ID, len(columns)+1)
 	for i, col := range columns {
 		if col >= 0 && col < g.width {
-			bases[i] = g.segments[col].link
+			links[i] = g.segments[col].link
 		}
 	}
-	bases[len(columns)] = g.segments[g.width].link
-	return bases, nil
+	links[len(columns)] = g.segments[g.width].link
+	return links, nil
+}
+
+// olderIndex finds what a table of an earlier version has where an object of the
+// new table stands. It reads that table when it is first asked. It is safe for
+// use by several goroutines.
+type olderIndex struct {
+	Older
+	once   sync.Once
+	levels []parentLevel
+}
+
+// match returns what ends with the given tail, or the zero child.
+func (o *olderIndex) match(ctx context.Context, height int, tail uint64) child {
+	o.once.Do(func() {
+		if p, err := readParent(ctx, o.Table); err == nil {
+			o.levels = p.levels
+		}
+	})
+	if height >= len(o.levels) {
+		return child{}
+	}
+	i, ok := o.levels[height].byTail[tail]
+	if !ok {
+		return child{}
+	}
+	return o.levels[height].places[i]
+}
+
+// segments returns what stands in place of the segments of the group with the
+// given tail, the zero ID where there is nothing.
+func (o *olderIndex) segments(ctx context.Context, tail uint64) []object.ID {
+	if c := o.match(ctx, 0, tail); !c.id.IsZero() {
+		if links, err := segmentLinks(ctx, o.Table, c, o.Columns); err == nil {
+			return links
+		}
+	}
+	return make([]object.ID, len(o.Columns)+1)
 }

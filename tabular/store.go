@@ -2,6 +2,7 @@ package tabular
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/constl/constl/object"
 )
@@ -31,6 +32,25 @@ func (d *desk) store(b *Builder, j *groupJob) error {
 	return d.putGroup(b, j, nil)
 }
 
+// put puts an object with what it may be encoded against: base, and the objects
+// that older tables have in its place, which are looked up only if it is new.
+func (b *Builder) put(o object.Object, base object.ID, older func(*olderIndex) object.ID) (object.ID, error) {
+	if len(b.older) == 0 {
+		return b.rw.Put(b.ctx, o, base)
+	}
+	id := o.ID()
+	if held, err := b.rw.Has(b.ctx, id); held || err != nil {
+		return id, err
+	}
+	bases := append(make([]object.ID, 0, 1+len(b.older)), base)
+	for _, t := range b.older {
+		if like := older(t); !slices.Contains(bases, like) {
+			bases = append(bases, like)
+		}
+	}
+	return b.rw.Put(b.ctx, o, bases...)
+}
+
 // putGroup puts the group of the segments encoded last. known, if not nil, says
 // which of them exist.
 func (d *desk) putGroup(b *Builder, j *groupJob, known []segmentRef) error {
@@ -39,24 +59,26 @@ func (d *desk) putGroup(b *Builder, j *groupJob, known []segmentRef) error {
 	if j.base != nil {
 		groupBase = j.base.id
 		var err error
-		if bases, err = b.parent.groupBases(b.ctx, *j.base, b.o.ParentColumns); err != nil {
+		if bases, err = segmentLinks(b.ctx, b.parent.table, *j.base, b.o.ParentColumns); err != nil {
 			return fmt.Errorf("read the parent's row group: %w", err)
 		}
 	}
-	segments, err := d.putSegments(b, j.rows, bases, known)
+	segments, err := d.putSegments(b, j, bases, known)
 	if err != nil {
 		return err
 	}
-	if j.id, err = b.rw.Put(b.ctx, encodeGroup(j.rows, segments), groupBase); err != nil {
+	older := func(o *olderIndex) object.ID { return o.match(b.ctx, 0, j.tail).id }
+	if j.id, err = b.put(encodeGroup(j.rows, segments), groupBase, older); err != nil {
 		return fmt.Errorf("store row group: %w", err)
 	}
 	return nil
 }
 
 // putSegments puts those segments that neither stand inline nor exist.
-func (d *desk) putSegments(b *Builder, rows int, bases []object.ID, known []segmentRef) ([]segmentRef, error) {
+func (d *desk) putSegments(b *Builder, j *groupJob, bases []object.ID, known []segmentRef) ([]segmentRef, error) {
 	segments := make([]segmentRef, len(d.ends))
-	rule := newInlineRule(len(d.payload), rows)
+	rule := newInlineRule(len(d.payload), j.rows)
+	groups := make([][]object.ID, len(b.older)) // their segments, as far as they were asked for
 	start := 0
 	for i, end := range d.ends {
 		payload := d.payload[start:end:end]
@@ -72,7 +94,13 @@ func (d *desk) putSegments(b *Builder, rows int, bases []object.ID, known []segm
 			if bases != nil {
 				base = bases[i]
 			}
-			id, err := b.rw.Put(b.ctx, object.New(object.KindSegment, payload), base)
+			id, err := b.put(object.New(object.KindSegment, payload), base, func(o *olderIndex) object.ID {
+				at := slices.Index(b.older, o)
+				if groups[at] == nil {
+					groups[at] = o.segments(b.ctx, j.tail)
+				}
+				return groups[at][i]
+			})
 			if err != nil {
 				return nil, fmt.Errorf("store segment: %w", err)
 			}

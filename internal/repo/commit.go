@@ -75,7 +75,7 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 	if err != nil {
 		return nil, err
 	}
-	s.describe = true
+	s.describe, s.head = true, head.Commit
 	tree, err := s.take(ctx)
 	if err != nil {
 		return nil, err

@@ -28,7 +28,8 @@ import (
 type snapshot struct {
 	r    *Repo
 	rw   object.ReadWriter
-	base *fileSet // what is checked out
+	base *fileSet  // what is checked out
+	head object.ID // the commit that is checked out, if the snapshot is to be kept
 	// paths restricts what is taken from the folder; everything else stays as in base.
 	paths []string
 	// describe says that datapackage.json is to be kept in step with the tables.

@@ -25,6 +25,7 @@ func (s *snapshot) storeTable(ctx context.Context, f worktree.File, old object.T
 		if o.Parent, err = tabular.Open(ctx, s.r.store, old.ID); err != nil {
 			return entry, nil, err
 		}
+		o.Older = s.olderTables(ctx, f.Path, old.ID)
 	}
 	if res, ok := s.resource(f.Path); ok && len(res.Fields()) > 0 {
 		o.Types = make(map[string]tabular.Type)

@@ -39,6 +39,30 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
+// BenchmarkEffort shows what each effort takes and gives.
+func BenchmarkEffort(b *testing.B) {
+	base, o := column(40 << 10)
+	for i := range 200 {
+		o[i*200+5] ^= byte(i)
+	}
+	for name, effort := range map[string]Effort{"quick": Quick, "good": Good, "thorough": Thorough} {
+		c := Codec{Effort: effort}
+		for name, encode := range map[string]func() Entry{
+			name + "/whole": func() Entry { return c.Encode(o) },
+			name + "/delta": func() Entry { return c.EncodeDelta(o, base.ID(), base) },
+		} {
+			b.Run(name, func(b *testing.B) {
+				var e Entry
+				b.SetBytes(int64(len(o)))
+				for b.Loop() {
+					e = encode()
+				}
+				b.ReportMetric(float64(e.Size()), "entry-bytes")
+			})
+		}
+	}
+}
+
 func BenchmarkDecode(b *testing.B) {
 	var c Codec
 	o, _ := column(40 << 10)

@@ -16,7 +16,7 @@ const (
 	// effortBytes is how much of a batch, in bytes of objects, is encoded with more
 	// than little effort: all of a small commit, and of a large one no more than
 	// takes some hundredths of a second.
-	effortBytes = 1 << 20
+	effortBytes = 512 << 10
 )
 
 // codec returns the codec for an object of that size.

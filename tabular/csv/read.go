@@ -19,6 +19,9 @@ type ReadOptions struct {
 	// Parent is the table that stood in the file's place, if any. Fields keep their
 	// ids and the table its key and the fields that it is chunked by.
 	Parent *tabular.Table
+	// Older holds tables that stood there still earlier, the latest first. They help
+	// storage alone, where a change is taken back.
+	Older []*tabular.Table
 	// Key holds the names of the primary key's fields as people declared them; an
 	// empty one that is not nil says that there is none. Nil keeps the parent's. One
 	// is inferred if there is no parent, or none of the fields that it is chunked
@@ -69,9 +72,13 @@ func Read(ctx context.Context, rw object.ReadWriter, r io.Reader, o *ReadOptions
 	}
 	res := &Result{Schema: &tabular.Schema{}, Layout: s.Layout()}
 	infer := res.plan(s, o)
-	b := tabular.NewBuilder(ctx, rw, len(res.Schema.Fields), res.Schema.ChunkColumns(), &tabular.BuilderOptions{
-		Parent: o.Parent, ParentColumns: parentColumns(o.Parent, res.Schema), Workers: o.Workers, Recycle: s.Recycle,
-	})
+	opts := &tabular.BuilderOptions{
+		Parent: o.Parent, ParentColumns: columnsIn(o.Parent, res.Schema), Workers: o.Workers, Recycle: s.Recycle,
+	}
+	for _, t := range o.Older {
+		opts.Older = append(opts.Older, tabular.Older{Table: t, Columns: columnsIn(t, res.Schema)})
+	}
+	b := tabular.NewBuilder(ctx, rw, len(res.Schema.Fields), res.Schema.ChunkColumns(), opts)
 	defer b.Close()
 	if err := s.Scan(ctx, o.Workers, b.Add); err != nil {
 		return nil, asNotTable(err)
@@ -161,12 +168,13 @@ func (res *Result) keptKey(ids []string) []string {
 	return slices.Clone(ids)
 }
 
-func parentColumns(parent *tabular.Table, schema *tabular.Schema) []int {
-	if parent == nil {
+// columnsIn returns where an earlier table, which may be nil, has the fields.
+func columnsIn(before *tabular.Table, schema *tabular.Schema) []int {
+	if before == nil {
 		return nil
 	}
-	at := make(map[string]int, len(parent.Schema.Fields))
-	for i, f := range parent.Schema.Fields {
+	at := make(map[string]int, len(before.Schema.Fields))
+	for i, f := range before.Schema.Fields {
 		at[f.ID] = i
 	}
 	cols := make([]int, len(schema.Fields))
