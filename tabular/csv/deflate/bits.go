@@ -11,9 +11,6 @@ type bitWriter struct {
 	buf  []byte
 }
 
-// spill is from how many bytes on the buffer is written out.
-const spill = 1 << 14
-
 // put appends the n ≤ 32 lowest bits of v, which has no others.
 func (b *bitWriter) put(v uint32, n uint) {
 	b.bits |= uint64(v) << b.n
