@@ -3,7 +3,6 @@ package repo
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
@@ -26,8 +25,8 @@ func (s *snapshot) olderTables(ctx context.Context, name string, old object.ID) 
 		if err != nil {
 			return tables
 		}
-		e, ok := lookup(ctx, s.r.store, c.Tree, name)
-		if ok && e.Type == object.TypeTable && !slices.Contains(seen, e.ID) {
+		e, err := s.r.entryAt(ctx, commit, name)
+		if err == nil && e.Type == object.TypeTable && !slices.Contains(seen, e.ID) {
 			seen = append(seen, e.ID)
 			if t, err := tabular.Open(ctx, s.r.store, e.ID); err == nil {
 				tables = append(tables, t)
@@ -39,19 +38,4 @@ func (s *snapshot) olderTables(ctx context.Context, name string, old object.ID) 
 		}
 	}
 	return tables
-}
-
-// lookup finds a file by its path.
-func lookup(ctx context.Context, r object.Reader, tree object.ID, name string) (e object.TreeEntry, ok bool) {
-	for part := range strings.SplitSeq(name, "/") {
-		if ok && e.Type != object.TypeDir {
-			return e, false
-		}
-		var err error
-		if e, ok, err = object.LookupEntry(ctx, r, tree, part); err != nil || !ok {
-			return e, false
-		}
-		tree = e.ID
-	}
-	return e, ok
 }
