@@ -75,6 +75,7 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 	if err != nil {
 		return nil, err
 	}
+	defer s.close()
 	s.describe, s.head = true, head.Commit
 	tree, err := s.take(ctx)
 	if err != nil {
@@ -90,6 +91,9 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 		return nil, err
 	}
 	if err := batch.Commit(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.placePackage(); err != nil {
 		return nil, err
 	}
 	if err := r.moveHead(ctx, head, id); err != nil {

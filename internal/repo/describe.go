@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -64,28 +65,17 @@ func describeTable(pkg *datapackage.Package, name string, schema *tabular.Schema
 	return err
 }
 
-// putPackage writes datapackage.json into the folder and the tree.
+// putPackage records the new datapackage.json, and makes it ready for the folder.
 func (s *snapshot) putPackage(ctx context.Context, data []byte) error {
-	stage, err := worktree.NewStage(s.r.Dir)
-	if err != nil {
+	var err error
+	if s.pkgStage, err = worktree.NewStage(s.r.Dir); err != nil {
 		return err
 	}
-	defer stage.Close()
-	err = stage.Write(datapackage.FileName, false, func(w io.Writer) error {
+	err = s.pkgStage.Write(datapackage.FileName, false, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
 	})
 	if err != nil {
-		return err
-	}
-	now, err := os.ReadFile(filepath.Join(s.r.Dir, datapackage.FileName))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if !bytes.Equal(now, s.pkgOld) {
-		return ErrChanging
-	}
-	if err := stage.Apply(); err != nil {
 		return err
 	}
 	blob, err := object.WriteBlob(ctx, s.rw, bytes.NewReader(data))
@@ -96,6 +86,29 @@ func (s *snapshot) putPackage(ctx context.Context, data []byte) error {
 		Name: datapackage.FileName, Type: object.TypeFile, ID: blob.ID, Size: blob.Size, Sum: blob.Sum,
 	}
 	return nil
+}
+
+// placePackage puts the new datapackage.json into the folder, if there is one. It
+// fails with [ErrChanging] if a person has changed the file meanwhile.
+func (s *snapshot) placePackage() error {
+	if s.pkgStage == nil {
+		return nil
+	}
+	now, err := os.ReadFile(filepath.Join(s.r.Dir, datapackage.FileName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if !bytes.Equal(now, s.pkgOld) {
+		return fmt.Errorf("%s: %w", datapackage.FileName, ErrChanging)
+	}
+	return s.pkgStage.Apply()
+}
+
+// close drops what was made ready and not put in place.
+func (s *snapshot) close() {
+	if s.pkgStage != nil {
+		_ = s.pkgStage.Close() // what is left lies in the store's folder, where nobody minds it
+	}
 }
 
 // declared returns the schema with the types and the key that datapackage.json

@@ -39,6 +39,8 @@ type snapshot struct {
 	cache  *worktree.Cache
 	pkg    *datapackage.Package // nil if there is no datapackage.json
 	pkgOld []byte
+	// pkgStage holds the new datapackage.json until the commit is durable.
+	pkgStage *worktree.Stage
 
 	buffers sync.Pool // *[]byte, to read files with
 
