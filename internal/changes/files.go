@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/constl/constl/object/mem"
@@ -94,8 +95,10 @@ func (f *filePair) tables(ctx context.Context) (*Table, error) {
 	if errors.Is(errs[0], csv.ErrNotTable) || errors.Is(errs[1], csv.ErrNotTable) {
 		return nil, nil
 	}
-	if err := errors.Join(errs[:]...); err != nil {
-		return nil, err
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
 	}
 	old, err := f.open(ctx, results[0])
 	if err != nil {
@@ -130,7 +133,8 @@ func (f *filePair) read(ctx context.Context, name string, parent *tabular.Table)
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if f.o.Key != nil && len(res.KeyMissing) > 0 {
-		return nil, fmt.Errorf("%s: %w: %q", name, ErrNoColumn, res.KeyMissing)
+		return nil, fmt.Errorf("%s: %w: %s; there are: %s", name, ErrNoColumn,
+			strings.Join(res.KeyMissing, ", "), strings.Join(allNames(res.Schema), ", "))
 	}
 	return res, nil
 }

@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 )
 
 // ErrNoColumn says that a table has no column of a name that was asked for.
-var ErrNoColumn = errors.New("changes: no such column")
+var ErrNoColumn = errors.New("no such column")
 
 // Options says how [Compare] compares. A nil one stands for the defaults.
 type Options struct {
@@ -88,7 +89,7 @@ func (t *Table) compare(ctx context.Context, o *Options) error {
 	if t.compared, err = tabular.Compare(ctx, t.Old, t.New, &how); err != nil {
 		return err
 	}
-	t.Schema = schemaChanges(t.compared, t.Old.Schema, t.New.Schema)
+	t.Schema = schemaChanges(t.compared, t.Old, t.New)
 	t.Key = FieldNames(t.New.Schema, t.compared.Key)
 	t.Note = duplicatesNote(t.compared)
 	return t.count(ctx)
@@ -164,7 +165,8 @@ func duplicatesNote(d *tabular.Diff) string {
 		strings.Join(key, ", "), where, first.Row+1)
 }
 
-func schemaChanges(d *tabular.Diff, old, now *tabular.Schema) []SchemaChange {
+func schemaChanges(d *tabular.Diff, oldTable, newTable *tabular.Table) []SchemaChange {
+	old, now := oldTable.Schema, newTable.Schema
 	var list []SchemaChange
 	for _, f := range d.Fields {
 		switch {
@@ -190,10 +192,21 @@ func schemaChanges(d *tabular.Diff, old, now *tabular.Schema) []SchemaChange {
 		list = append(list, SchemaChange{Change: "key",
 			From: strings.Join(FieldNames(old, old.Key), ", "), To: strings.Join(FieldNames(now, now.Key), ", ")})
 	}
-	if d.LayoutChanged {
+	if d.LayoutChanged && !sameForm(oldTable, newTable) {
 		list = append(list, SchemaChange{Change: "layout"})
 	}
 	return list
+}
+
+// sameForm reports whether the newer file is written as the older one would be with
+// the newer one's columns.
+func sameForm(old, now *tabular.Table) bool {
+	l, err := csv.DecodeLayout(old.Layout)
+	if err != nil {
+		return false
+	}
+	form, err := l.WithFields(old.Schema.Fields, now.Schema.Fields).Encode()
+	return err == nil && form.Codec == now.Layout.Codec && bytes.Equal(form.Data, now.Layout.Data)
 }
 
 // textOf returns how the cells of a table read, whatever encoding its file is in.

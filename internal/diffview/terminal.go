@@ -163,6 +163,10 @@ func (t *terminal) rows(table *changes.Table) error {
 		if batch = append(batch, row); len(batch) == batchRows {
 			t.batch(table, &g, batch)
 			batch = batch[:0]
+			// Nothing is to be laid out for a reader who has gone.
+			if _, err := t.w.Write(nil); err != nil {
+				return err
+			}
 		}
 	}
 	t.batch(table, &g, batch)
@@ -220,6 +224,19 @@ func (t *terminal) fit(line string, indent int) string {
 	return clip(line, max(20, t.Width-indent))
 }
 
+// sums shows what tells two versions of a file that is no text apart.
+func (t *terminal) sums(f *changes.File) {
+	if f.Old != nil && f.New != nil && f.Old.Sum == f.New.Sum {
+		return
+	}
+	if f.Old != nil && f.Old.Link == "" {
+		t.line(2, t.style(red, "- BLAKE3 "+f.Old.Sum.String()))
+	}
+	if f.New != nil && f.New.Link == "" {
+		t.line(2, t.style(green, "+ BLAKE3 "+f.New.Sum.String()))
+	}
+}
+
 // file shows a file that is no table: a text line by line, any other by its size
 // and hash.
 func (t *terminal) file(f *changes.File) error {
@@ -230,9 +247,7 @@ func (t *terminal) file(f *changes.File) error {
 	name := t.style(bold, visible(f.Path))
 	if !ok {
 		t.line(0, name+"  "+t.style(statusColour(f.Status), fileText(f)))
-		if f.Old == nil || f.New == nil || f.Old.Sum != f.New.Sum {
-			t.line(2, t.style(faint, sums(f)))
-		}
+		t.sums(f)
 		return nil
 	}
 	t.line(0, name+"  "+t.style(statusColour(f.Status), f.Status+", "+lineCounts(lines)))

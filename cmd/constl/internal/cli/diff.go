@@ -67,7 +67,7 @@ func runDiff(c *command) error {
 	if c.String("key") != "" {
 		return usage("constl diff old.csv new.csv --key id", "--key is for two files; a dataset's tables have their key in datapackage.json")
 	}
-	return c.open(func(r *repo.Repo) error {
+	return c.fileMeant(revs, c.open(func(r *repo.Repo) error {
 		paths, err := c.paths(r, paths)
 		if err != nil {
 			return err
@@ -84,7 +84,28 @@ func runDiff(c *command) error {
 			return err
 		}
 		return c.answerDiff(d)
-	})
+	}))
+}
+
+// fileMeant returns what to say of an error if the words were most likely meant as
+// files.
+func (c *command) fileMeant(words []string, err error) error {
+	unknown := errors.Is(err, repo.ErrUnknownRevision)
+	if !unknown && !errors.Is(err, repo.ErrNotDataset) {
+		return err
+	}
+	for i, word := range words {
+		if _, serr := os.Stat(c.env.path(word)); serr != nil {
+			continue
+		}
+		if len(words) == 2 && !c.Bool("rev") {
+			return usage("constl diff old.csv new.csv", "two files are compared if both are there: there is no file %s", words[1-i])
+		}
+		if unknown {
+			return usage("constl diff -- "+word, "%s is a file; where a version is expected, files stand behind --", word)
+		}
+	}
+	return err
 }
 
 // answerDiff shows a difference as it was asked for.
