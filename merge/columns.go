@@ -11,7 +11,7 @@ import (
 // columns that one side alone changed are taken as they are, without a look at
 // their cells. It reports false, and has done nothing, if the region is not such.
 func (m *tableMerge) mergeByColumn(ctx context.Context, r *region) (bool, error) {
-	if !r.matches[sideOurs].same || !r.matches[sideTheirs].same {
+	if m.options.Strict || !r.matches[sideOurs].same || !r.matches[sideTheirs].same {
 		return false, nil
 	}
 	alike := true // exceptions mean the same on all sides and in the result
@@ -104,7 +104,7 @@ func (m *tableMerge) mergeCells(ctx context.Context, groups [3]*tabular.Group, c
 		if col.base >= 0 {
 			base = cells[sideBase].At(i)
 		}
-		text, conflict := mergeValue(col.field.Type, col.base >= 0, base, o, t)
+		text, conflict := m.mergeCell(c, col.base >= 0, base, o, t)
 		merged.Append(text)
 		if !conflict {
 			continue

@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -23,20 +24,33 @@ func Commits(ctx context.Context, rw object.ReadWriter, ours, theirs object.ID, 
 	if err != nil {
 		return nil, fmt.Errorf("merge the merge bases: %w", err)
 	}
-	var trees [2]object.ID
+	var sides [2]*object.Commit
 	for i, id := range []object.ID{ours, theirs} {
 		c, err := object.ReadCommit(ctx, rw, id)
 		if err != nil {
 			return nil, fmt.Errorf("merge commits: %w", err)
 		}
-		trees[i] = c.Tree
+		sides[i] = c
 	}
-	r, err := Trees(ctx, rw, base, trees[0], trees[1], o)
+	r, err := Trees(ctx, rw, base, sides[0].Tree, sides[1].Tree, o.ranked(sides[0], sides[1]))
 	if err != nil {
 		return nil, err
 	}
 	r.Bases = bases
 	return r, nil
+}
+
+// ranked returns the options with the later of two commits in them, unless the
+// caller has said which side is the newer. Of the same second neither is.
+func (o *Options) ranked(ours, theirs *object.Commit) *Options {
+	out := &Options{}
+	if o != nil {
+		*out = *o
+	}
+	if out.Newer == RankNone {
+		out.Newer = Rank(cmp.Compare(ours.Time.Unix, theirs.Time.Unix))
+	}
+	return out
 }
 
 // virtualBase returns one tree that stands for several bases.

@@ -14,6 +14,7 @@ type Kind string
 const (
 	KindCell       Kind = "cell"        // one cell was changed to two values
 	KindRowDeleted Kind = "row-deleted" // one side deleted the row that the other changed
+	KindRowEdited  Kind = "row-edited"  // both sides changed the row, in a strict merge
 	KindRowAdded   Kind = "row-added"   // both added the same key, and this cell differs
 	KindRowForm    Kind = "row-form"    // a row is written in two ways beyond its cells
 	KindColumn     Kind = "column"      // a column was dropped and edited, or defined in two ways
@@ -24,7 +25,10 @@ const (
 	KindMember     Kind = "member"      // one member of a JSON document was changed in two ways
 	KindFile       Kind = "file"        // a file that can only be taken whole was changed in two ways
 	KindDeleted    Kind = "deleted"     // one side deleted the file that the other changed
-	KindName       Kind = "name"        // two fields, or two files, claim one name
+	// KindViolation is a rule of datapackage.json that both sides keep and their
+	// merge does not. Merges of this package report none: who calls them looks.
+	KindViolation Kind = "violation"
+	KindName      Kind = "name" // two fields, or two files, claim one name
 )
 
 // Version is what one side has where a conflict is. Present is false if the side
@@ -81,7 +85,7 @@ func (c Conflict) String() string {
 		fmt.Fprintf(&b, "%s: ", c.Column)
 	}
 	switch c.Kind {
-	case KindCell, KindRowAdded, KindMember, KindColumn, KindLines, KindRowForm:
+	case KindCell, KindRowAdded, KindRowEdited, KindMember, KindColumn, KindLines, KindRowForm:
 		fmt.Fprintf(&b, "base %s, ours %s, theirs %s", c.Base, c.Ours, c.Theirs)
 	case KindRowDeleted:
 		if c.Ours.Present {
@@ -91,6 +95,8 @@ func (c Conflict) String() string {
 		}
 	case KindFile, KindDeleted:
 		fmt.Fprintf(&b, "ours %s, theirs %s", c.Ours, c.Theirs)
+	case KindViolation:
+		fmt.Fprintf(&b, "%s", c.Ours)
 	default:
 		b.WriteString(string(c.Kind))
 	}

@@ -37,6 +37,15 @@ type Options struct {
 	Codecs map[string]Codec
 	// Additions is the policy for tables without a key; AdditionsUnion if empty.
 	Additions Additions
+	// Strict makes a conflict of every row that both sides changed, even in
+	// different cells.
+	Strict bool
+	// Policies returns the policies of the table at a path of the tree, by the
+	// names of its fields; nil stands for none anywhere.
+	Policies func(path string) map[string]Policy
+	// Newer says which side's commit is the later one, and Maintained which side's
+	// a maintainer has made if only one of them; the policies ask for it.
+	Newer, Maintained Rank
 	// Workers bounds the goroutines that encode tables; 0 stands for one a processor.
 	Workers int
 }

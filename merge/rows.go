@@ -141,18 +141,22 @@ func (r *gridRow) cell(col int) ([]byte, bool) {
 func (v *rowMerge) write(sl slot) error {
 	v.stats.RowsMerged++
 	base, ours, theirs := v.row(&sl, sideBase), v.row(&sl, sideOurs), v.row(&sl, sideTheirs)
+	strict := v.options.Strict && v.editedTwice(&sl)
+	if strict {
+		v.reportRow(&sl, KindRowEdited, "both sides changed the row")
+	}
 	for c := range v.cols {
 		ours, inOurs := ours.cell(c)
 		theirs, inTheirs := theirs.cell(c)
 		switch {
-		case inOurs && inTheirs:
+		case inOurs && inTheirs && !strict:
 			base, inBase := base.cell(c)
-			text, conflict := mergeValue(v.cols[c].field.Type, inBase, base, ours, theirs)
+			text, conflict := v.mergeCell(c, inBase, base, ours, theirs)
 			if conflict {
 				v.reportCell(&sl, c)
 			}
 			v.cells[c] = text
-		case inTheirs:
+		case inTheirs && !inOurs:
 			v.cells[c] = theirs
 		default:
 			v.cells[c] = ours
@@ -189,8 +193,19 @@ func (v *rowMerge) reportCell(sl *slot, col int) {
 
 // reportDeleted reports a row that one side deleted and the other changed. It
 // will be the next row of the result.
-func (v *rowMerge) reportDeleted(sl *slot) {
-	c := Conflict{Kind: KindRowDeleted, Key: v.keyTexts(sl), Row: v.out.count + 1, Detail: "the changed row stays"}
+func (v *rowMerge) reportDeleted(sl *slot) { v.reportRow(sl, KindRowDeleted, "the changed row stays") }
+
+// editedTwice reports whether both sides changed a row of the base, in two ways.
+func (v *rowMerge) editedTwice(sl *slot) bool {
+	if sl.base < 0 || sl.ours < 0 || sl.theirs < 0 || !v.changed(sl, sideOurs) || !v.changed(sl, sideTheirs) {
+		return false
+	}
+	return !sameRow(v.grids[sideOurs], int(sl.ours), v.grids[sideTheirs], int(sl.theirs), v.all)
+}
+
+// reportRow reports a whole row, which will be the next of the result.
+func (v *rowMerge) reportRow(sl *slot, kind Kind, detail string) {
+	c := Conflict{Kind: kind, Key: v.keyTexts(sl), Row: v.out.count + 1, Detail: detail}
 	for i := range v.cols {
 		c.Columns = append(c.Columns, label(v.cols[i].field))
 	}

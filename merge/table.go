@@ -43,6 +43,8 @@ type tableMerge struct {
 	keyless bool
 	regions []region
 
+	policies map[string]Policy // by the names of fields
+
 	layout tabular.Layout // of the result
 	carry  CarryFunc
 
@@ -57,6 +59,11 @@ type tableMerge struct {
 // the result, object for object. Errors are those of reading and writing; what
 // the sides contradict each other about is no error but in the result.
 func Tables(ctx context.Context, rw object.ReadWriter, base, ours, theirs *tabular.Table, o *Options) (*TableResult, error) {
+	return mergeTables(ctx, rw, "", base, ours, theirs, o)
+}
+
+// mergeTables is Tables for the table at a path of a tree.
+func mergeTables(ctx context.Context, rw object.ReadWriter, path string, base, ours, theirs *tabular.Table, o *Options) (*TableResult, error) {
 	if o == nil {
 		o = &Options{}
 	}
@@ -64,6 +71,9 @@ func Tables(ctx context.Context, rw object.ReadWriter, base, ours, theirs *tabul
 		return &TableResult{Table: whole.ID, Stats: TableStats{Rows: whole.Rows}}, nil
 	}
 	m := &tableMerge{options: o}
+	if o.Policies != nil {
+		m.policies = o.Policies(path)
+	}
 	m.sides[sideBase] = side{name: sideBase, table: base, schema: &tabular.Schema{}}
 	if base != nil {
 		m.sides[sideBase].schema = base.Schema

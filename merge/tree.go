@@ -246,7 +246,7 @@ func (m *treeMerge) table(at string, e entries, out *object.TreeEntry) error {
 		m.conflict(at, KindFile, e, "the file was changed in two ways and its form is unknown here or not the same; it is that of ours")
 		return nil
 	}
-	r, err := Tables(m.ctx, m.rw, tables[0], tables[1], tables[2], m.options)
+	r, err := mergeTables(m.ctx, m.rw, at, tables[0], tables[1], tables[2], m.options)
 	if err != nil {
 		return fmt.Errorf("merge %s: %w", at, err)
 	}

@@ -116,7 +116,7 @@ func parentsOf(head Head, merging *mergeState) []object.ID {
 	if !head.Commit.IsZero() {
 		parents = append(parents, head.Commit)
 	}
-	if merging != nil {
+	if merging != nil && !merging.Single {
 		parents = append(parents, merging.Theirs)
 	}
 	return parents

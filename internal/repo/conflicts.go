@@ -276,12 +276,12 @@ func checkResolution(c *Conflict, resolution string) error {
 	switch c.Kind {
 	case merge.KindCell, merge.KindRowAdded, merge.KindLines:
 		return nil
-	case merge.KindFile, merge.KindDeleted, merge.KindRowDeleted:
+	case merge.KindFile, merge.KindDeleted, merge.KindRowDeleted, merge.KindRowEdited:
 		if slices.Contains([]string{TakeOurs, TakeTheirs, TakeBase, TakeDone}, resolution) {
 			return nil
 		}
 		what := "file"
-		if c.Kind == merge.KindRowDeleted {
+		if c.wholeRow() {
 			what = "row"
 		}
 		return fmt.Errorf("conflict %d is about a whole %s: expected ours, theirs, base or done, found %q", c.Number, what, strings.TrimPrefix(resolution, "="))

@@ -48,10 +48,7 @@ func (s *snapshot) writePackage(ctx context.Context) error {
 
 // describeTable enters a table's fields and key where people have not.
 func describeTable(pkg *datapackage.Package, name string, schema *tabular.Schema) error {
-	fields := make([]datapackage.Field, len(schema.Fields))
-	for i := range fields {
-		fields[i] = datapackage.Field{Name: columnName(schema, i), Type: string(schema.Fields[i].Type)}
-	}
+	fields := describedFields(schema)
 	key := fieldNames(schema, schema.Key)
 	res, known := pkg.Resource(name)
 	if known {
@@ -63,6 +60,14 @@ func describeTable(pkg *datapackage.Package, name string, schema *tabular.Schema
 		return nil // the standard bars hidden files
 	}
 	return err
+}
+
+func describedFields(schema *tabular.Schema) []datapackage.Field {
+	fields := make([]datapackage.Field, len(schema.Fields))
+	for i := range fields {
+		fields[i] = datapackage.Field{Name: columnName(schema, i), Type: string(schema.Fields[i].Type)}
+	}
+	return fields
 }
 
 // putPackage records the new datapackage.json, and makes it ready for the folder.

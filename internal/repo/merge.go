@@ -28,8 +28,12 @@ type MergeResult struct {
 
 // mergeState is a merge that waits for its conflicts to be resolved.
 type mergeState struct {
-	Ours      object.ID        `json:"ours"`
-	Theirs    object.ID        `json:"theirs"`
+	Ours   object.ID `json:"ours"`
+	Theirs object.ID `json:"theirs"`
+	// Single says that ours alone is a parent of the commit to come, and Base is
+	// then the commit that theirs was compared with.
+	Single    bool             `json:"single,omitempty"`
+	Base      object.ID        `json:"base,omitzero"`
 	Tree      object.ID        `json:"tree"` // what was put into the folder
 	Message   string           `json:"message"`
 	Conflicts []merge.Conflict `json:"conflicts"`
@@ -42,18 +46,18 @@ type mergeState struct {
 // values and a list beside each table (see [Repo.Conflicts]), to be resolved and
 // committed, or given up with [Repo.AbortMerge]. Uncommitted changes fail it with
 // a [*DirtyError].
-func (r *Repo) Merge(ctx context.Context, rev, message string) (*MergeResult, error) {
+func (r *Repo) Merge(ctx context.Context, rev string, o MergeOptions) (*MergeResult, error) {
 	theirs, err := r.Resolve(ctx, rev)
 	if err != nil {
 		return nil, err
 	}
-	if message == "" {
-		message = "Merge " + rev
+	if o.Message == "" {
+		o.Message = "Merge " + rev
 	}
-	return r.mergeCommit(ctx, theirs, message)
+	return r.mergeCommit(ctx, theirs, o)
 }
 
-func (r *Repo) mergeCommit(ctx context.Context, theirs object.ID, message string) (*MergeResult, error) {
+func (r *Repo) mergeCommit(ctx context.Context, theirs object.ID, o MergeOptions) (*MergeResult, error) {
 	unlock, err := r.lock()
 	if err != nil {
 		return nil, err
@@ -78,7 +82,14 @@ func (r *Repo) mergeCommit(ctx context.Context, theirs object.ID, message string
 	} else if behind {
 		return res, r.forward(ctx, head, theirs, res)
 	}
-	return res, r.mergeBoth(ctx, head, theirs, message, res)
+	bases, err := merge.Bases(ctx, r.store, head.Commit, theirs)
+	if err != nil {
+		return nil, err
+	}
+	if len(bases) == 0 {
+		return nil, fmt.Errorf("%s and %s: %w", head.Commit.Short(), theirs.Short(), ErrUnrelated)
+	}
+	return res, r.join(ctx, head, joining{theirs: theirs, MergeOptions: o}, res)
 }
 
 // forward moves what is checked out to a commit that has everything of it.
@@ -98,14 +109,18 @@ func (r *Repo) forward(ctx context.Context, head Head, to object.ID, res *MergeR
 	return r.moveHead(ctx, head, to)
 }
 
-func (r *Repo) mergeBoth(ctx context.Context, head Head, theirs object.ID, message string, res *MergeResult) error {
-	bases, err := merge.Bases(ctx, r.store, head.Commit, theirs)
-	if err != nil {
-		return err
-	}
-	if len(bases) == 0 {
-		return fmt.Errorf("%s and %s: %w", head.Commit.Short(), theirs.Short(), ErrUnrelated)
-	}
+// joining is what is brought together with what is checked out.
+type joining struct {
+	MergeOptions
+	theirs object.ID // a commit; zero stands for an empty tree in a single one
+	// single takes over the changes from the commit base to theirs, without the
+	// history that led there.
+	single bool
+	base   object.ID
+}
+
+// join merges, and puts the result into the folder as a commit or as conflicts.
+func (r *Repo) join(ctx context.Context, head Head, j joining, res *MergeResult) error {
 	old, err := r.filesAt(ctx, head.Commit)
 	if err != nil {
 		return err
@@ -120,7 +135,7 @@ func (r *Repo) mergeBoth(ctx context.Context, head Head, theirs object.ID, messa
 		return err
 	}
 	defer batch.Discard()
-	merged, err := merge.Commits(ctx, batch, head.Commit, theirs, mergeOptions())
+	merged, err := r.mergeTrees(ctx, batch, head.Commit, &j)
 	if err != nil {
 		return fmt.Errorf("merging: %w", err)
 	}
@@ -128,18 +143,61 @@ func (r *Repo) mergeBoth(ctx context.Context, head Head, theirs object.ID, messa
 	if err := readable(ctx, batch, merged.Tree, res.Conflicts); err != nil {
 		return err
 	}
+	if j.single && len(merged.Conflicts) == 0 && merged.Tree == old.folders[""] {
+		return fmt.Errorf("%w: the changes are there already", ErrNothing)
+	}
+	state := &mergeState{Ours: head.Commit, Theirs: j.theirs, Single: j.single, Base: j.base,
+		Tree: merged.Tree, Message: j.Message, Conflicts: res.Conflicts}
 	var id object.ID
 	if len(merged.Conflicts) == 0 {
-		if id, err = r.putCommit(ctx, batch, merged.Tree, []object.ID{head.Commit, theirs}, message); err != nil {
+		if id, err = r.putCommit(ctx, batch, merged.Tree, parentsOf(head, state), j.Message); err != nil {
 			return err
 		}
 	}
 	if err := batch.Commit(ctx); err != nil {
 		return err
 	}
-	return r.settle(ctx, head, old, &mergeState{
-		Ours: head.Commit, Theirs: theirs, Tree: merged.Tree, Message: message, Conflicts: res.Conflicts,
-	}, id, res)
+	return r.settle(ctx, head, old, state, id, res)
+}
+
+// mergeTrees merges what is checked out with what is joined to it, and looks
+// whether the result keeps the rules of datapackage.json.
+func (r *Repo) mergeTrees(ctx context.Context, rw object.ReadWriter, head object.ID, j *joining) (*merge.Result, error) {
+	ours, err := object.ReadCommit(ctx, r.store, head)
+	if err != nil {
+		return nil, err
+	}
+	theirs, base := &object.Commit{}, &object.Commit{}
+	for id, c := range map[object.ID]*object.Commit{j.theirs: theirs, j.base: base} {
+		if id.IsZero() {
+			continue
+		}
+		read, err := object.ReadCommit(ctx, r.store, id)
+		if err != nil {
+			return nil, err
+		}
+		*c = *read
+	}
+	o, err := r.mergeOptions(ctx, j.MergeOptions, ours, theirs)
+	if err != nil {
+		return nil, err
+	}
+	var merged *merge.Result
+	if j.single {
+		merged, err = merge.Trees(ctx, rw, base.Tree, ours.Tree, theirs.Tree, o)
+	} else {
+		merged, err = merge.Commits(ctx, rw, head, j.theirs, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if merged.Tree, merged.Conflicts, err = redescribe(ctx, rw, merged.Tree, merged.Conflicts); err != nil {
+		return nil, err
+	}
+	if len(merged.Conflicts) == 0 && !j.AllowViolations {
+		merged.Conflicts, err = violations(ctx, rw, merged, ours.Tree, theirs.Tree)
+	}
+	return merged, err
 }
 
 // readable puts the texts of conflicts in tables into the words that people read,

@@ -424,7 +424,7 @@ func runCases(t *testing.T, cases []mergeCase) []outcome {
 		if _, err := r.Switch(t.Context(), into, false, ""); err != nil {
 			t.Fatal(err)
 		}
-		res, err := r.Merge(t.Context(), from, "")
+		res, err := r.Merge(t.Context(), from, MergeOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

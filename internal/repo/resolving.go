@@ -33,7 +33,7 @@ func (a *resolving) file(path string, list []Conflict) (undecided []string, err 
 	var rows, lines []Conflict
 	for _, c := range list {
 		switch {
-		case c.Kind == merge.KindCell || c.Kind == merge.KindRowAdded || c.Kind == merge.KindRowDeleted:
+		case c.Kind == merge.KindCell || c.Kind == merge.KindRowAdded || c.wholeRow():
 			rows = append(rows, c)
 		case c.Resolution == "" && !touched:
 			undecided = append(undecided, c.String())
@@ -93,10 +93,11 @@ func (a *resolving) entryOf(path string, id object.ID) (object.TreeEntry, error)
 	if err != nil {
 		return object.TreeEntry{}, err
 	}
-	commits := []object.ID{state.Theirs, state.Ours}
-	bases, err := merge.Bases(a.ctx, a.r.store, state.Ours, state.Theirs)
-	if err != nil {
-		return object.TreeEntry{}, err
+	commits, bases := []object.ID{state.Theirs, state.Ours}, []object.ID{state.Base}
+	if !state.Single {
+		if bases, err = merge.Bases(a.ctx, a.r.store, state.Ours, state.Theirs); err != nil {
+			return object.TreeEntry{}, err
+		}
 	}
 	for _, commit := range append(commits, bases...) {
 		files, err := a.r.filesAt(a.ctx, commit)
@@ -149,9 +150,14 @@ func (a *resolving) rows(path string, list []Conflict, touched bool) (undecided 
 	return nil, a.rewrite(path, table, edits)
 }
 
+// wholeRow reports whether a whole row is in conflict, not one cell of it.
+func (c *Conflict) wholeRow() bool {
+	return c.Kind == merge.KindRowDeleted || c.Kind == merge.KindRowEdited
+}
+
 // stands reports whether a row still has what the merge left there.
 func (c *Conflict) stands(schema *tabular.Schema, row []string) bool {
-	if c.Kind != merge.KindRowDeleted {
+	if !c.wholeRow() {
 		col := columnOf(schema, c.Column)
 		return col >= 0 && row[col] == c.Ours.Text
 	}
@@ -169,7 +175,7 @@ func (c *Conflict) stands(schema *tabular.Schema, row []string) bool {
 
 // edit makes of the row what was decided.
 func (c *Conflict) edit(t *tabular.Table, row *rowEdit) error {
-	if c.Kind != merge.KindRowDeleted {
+	if !c.wholeRow() {
 		return c.editCell(t, row, c.Column, c.value())
 	}
 	v, _ := c.chosen()

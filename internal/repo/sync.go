@@ -328,7 +328,7 @@ func (r *Repo) Pull(ctx context.Context, remote string) (*PullResult, error) {
 		return name == head.Branch && slices.Contains(targets, fetched.Refs[name])
 	})
 	for _, target := range targets {
-		m, err := r.mergeCommit(ctx, target, fmt.Sprintf("Merge %s of %s", head.Branch.Short(), fetched.Remote))
+		m, err := r.mergeCommit(ctx, target, MergeOptions{Message: fmt.Sprintf("Merge %s of %s", head.Branch.Short(), fetched.Remote)})
 		if err != nil {
 			return nil, err
 		}

@@ -274,7 +274,7 @@ func TestPushIsForMaintainers(t *testing.T) {
 	if got := read(t, r, "t.csv"); got != "id,n\n1,1\n" {
 		t.Errorf("a push has changed the peer's folder: %q", got)
 	}
-	if res, err := r.Merge(t.Context(), id.String(), ""); err != nil || !res.FastForward {
+	if res, err := r.Merge(t.Context(), id.String(), MergeOptions{}); err != nil || !res.FastForward {
 		t.Errorf("merging what was pushed: %+v, %v", res, err)
 	}
 	stranger := cloneOf(t, url, person(t))

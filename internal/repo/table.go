@@ -94,6 +94,7 @@ func writeRows(ctx context.Context, w io.Writer, t *tabular.Table, from, to int6
 	return csv.WriteRows(ctx, w, t, &csv.RowsOptions{From: from, To: to, Columns: cols})
 }
 
-func mergeOptions() *merge.Options {
-	return &merge.Options{Codecs: map[string]merge.Codec{csv.Codec: csv.Merger{}, csv.GzipCodec: csv.Merger{}}}
+// codecs are the file formats that tables are merged in.
+func codecs() map[string]merge.Codec {
+	return map[string]merge.Codec{csv.Codec: csv.Merger{}, csv.GzipCodec: csv.Merger{}}
 }

@@ -128,7 +128,7 @@ func (a *app) commands() []*cli.Command {
 		a.diffCommand(), a.logCommand(), a.showCommand(), a.catCommand(),
 		a.checkoutCommand(), a.switchCommand(), a.branchCommand(), a.tagCommand(),
 		a.serveCommand(), a.fetchCommand(), a.pullCommand(), a.pushCommand(),
-		a.mergeCommand(), a.conflictsCommand(), a.resolveCommand(),
+		a.mergeCommand(), a.cherryPickCommand(), a.revertCommand(), a.conflictsCommand(), a.resolveCommand(),
 		a.gitDriverCommand(),
 		a.citeCommand(), a.verifyCommand(), a.fsckCommand(), a.gcCommand(),
 		a.tourCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),

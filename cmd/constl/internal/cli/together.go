@@ -183,55 +183,6 @@ func runPush(c *command) error {
 	})
 }
 
-func (a *app) mergeCommand() *cli.Command {
-	return &cli.Command{
-		Name: "merge", Category: groupTogether, ArgsUsage: "REV, or --abort",
-		Usage:       "bring the changes of another version in, row by row and cell by cell",
-		Description: "JSON: {\"before\",\"after\",\"merged\":bool,\"conflicts\":n,\"conflict_list\":[…]}",
-		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "abort", Usage: "give a merge with conflicts up and restore the folder"},
-			&cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "the merge commit's message, in `WORDS`"},
-		},
-		Action: a.action(runMerge),
-	}
-}
-
-func runMerge(c *command) error {
-	if c.Bool("abort") {
-		return c.open(func(r *repo.Repo) error {
-			if err := r.AbortMerge(c.ctx()); err != nil {
-				return err
-			}
-			if c.asJSON() {
-				return c.printJSON(map[string]bool{"aborted": true})
-			}
-			c.print("Gave the merge up; the folder is as it was before\n")
-			return nil
-		})
-	}
-	args, err := c.arguments(1, 1)
-	if err != nil {
-		return err
-	}
-	return c.open(func(r *repo.Repo) error {
-		m, err := r.Merge(c.ctx(), args[0], c.String("message"))
-		if err != nil {
-			return err
-		}
-		if c.asJSON() {
-			err := c.printJSON(struct {
-				Before object.ID        `json:"before"`
-				After  object.ID        `json:"after"`
-				Merged bool             `json:"merged"`
-				N      int              `json:"conflicts"`
-				List   []merge.Conflict `json:"conflict_list"`
-			}{m.Before, m.After, m.Merged, len(m.Conflicts), notNil(m.Conflicts)})
-			return found(err, len(m.Conflicts) > 0)
-		}
-		return c.printMerge(m)
-	})
-}
-
 func (a *app) conflictsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "conflicts", Category: groupTogether, ArgsUsage: "no arguments",

@@ -1,0 +1,28 @@
+package datapackage
+
+import "slices"
+
+// Correct puts the types of fields and the primary key in step with the table
+// after two versions of the file have become one: it replaces what stands there.
+// Fields that the file does not list, or a schema in another file, are left
+// alone; an empty key takes away the one that stands there.
+func (r *Resource) Correct(fields []Field, key []string) {
+	s, indent := r.schema()
+	if s == nil {
+		return
+	}
+	for _, m := range s.get("fields").elems() {
+		name := m.value.text("name")
+		i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == name })
+		if i >= 0 && fields[i].Type != "" && m.value.text("type") != fields[i].Type {
+			m.value.set(r.style, m.indentOf(indent), "type", fields[i].Type)
+		}
+	}
+	at := s.index("primaryKey")
+	switch {
+	case at >= 0 && len(key) == 0:
+		s.remove(at)
+	case len(key) > 0 && !slices.Equal(key, r.PrimaryKey()):
+		s.set(r.style, indent, "primaryKey", inline{textList(key)})
+	}
+}
