@@ -67,6 +67,11 @@ func (r *Repo) openConflicts(state *mergeState) (int, error) {
 // matched; the decisions take effect at the next commit. It fails with
 // [ErrNotMerging], or [ErrNotFile] if none matches.
 func (r *Repo) ResolveConflict(path, key, column, resolution string) (int, error) {
+	unlock, err := r.lock()
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
 	state, err := r.readMerge()
 	if err != nil {
 		return 0, err

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
+	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/object/durable"
 )
 
@@ -23,5 +25,18 @@ func (r *Repo) lock() (unlock func(), err error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("%w (%s)", ErrLocked, f.Name()), f.Close())
 	}
+	r.sweep()
 	return func() { _ = durable.Unlock(f) }, nil // it ends with the process at the latest
+}
+
+// sweep removes files that were made ready by a process that died before it put
+// them in place. Whoever makes files ready holds the lock.
+func (r *Repo) sweep() {
+	left, err := filepath.Glob(r.path(worktree.StagePattern))
+	if err != nil {
+		return
+	}
+	for _, dir := range left {
+		_ = os.RemoveAll(dir) // the next one tries again
+	}
 }

@@ -444,3 +444,22 @@ func checkHarmed(t *testing.T, dir string, o *Options, versions []string, where 
 		}
 	}
 }
+
+func TestLeftoversOfACrashAreSwept(t *testing.T) {
+	r := dataset(t, person(t))
+	left := r.path("stage-crashed")
+	if err := os.Mkdir(left, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(left, "0"), []byte("half a file"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := r.lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is still there: %v", left, err)
+	}
+}

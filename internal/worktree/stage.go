@@ -11,6 +11,12 @@ import (
 	"time"
 )
 
+const stagePrefix = "stage-"
+
+// StagePattern matches the names within a store of what stages leave behind if
+// their process dies.
+const StagePattern = stagePrefix + "*"
+
 // Stage puts files into a folder in two steps: first every new file is written
 // whole under a temporary name inside the store, then [Stage.Apply] renames them
 // into place and removes what is to go. If anything fails before Apply, as when
@@ -38,7 +44,7 @@ func NewStage(dir string) (*Stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the folder: %w", err)
 	}
-	s := &Stage{root: root, tmp: path.Join(StoreDir, "stage-"+strconv.FormatInt(time.Now().UnixNano(), 36))}
+	s := &Stage{root: root, tmp: path.Join(StoreDir, stagePrefix+strconv.FormatInt(time.Now().UnixNano(), 36))}
 	if err := root.Mkdir(s.tmp, 0o755); err != nil {
 		return nil, errors.Join(fmt.Errorf("preparing to write files: %w", err), root.Close())
 	}
