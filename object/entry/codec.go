@@ -17,11 +17,13 @@ const MaxDelta = 4 << 20
 // Effort says how long a [Codec] searches for smaller entries.
 type Effort byte
 
-// The efforts, with what encoding takes on one core.
+// The efforts, with what encoding takes on one core: whole objects, and the delta
+// of a small one. The thorough search for deltas needs 70 MB, so a Codec does one
+// at a time.
 const (
-	Quick    Effort = iota // some 300 MB/s; a small object's delta in 0.02 ms
+	Quick    Effort = iota // some 300 MB/s; 0.02 ms
 	Good                   // some 150 MB/s; 0.1 ms
-	Thorough               // some 15 MB/s; 5 ms
+	Thorough               // some 60 MB/s; 5 ms
 )
 
 // Codec turns objects into entries and back. The zero Codec is ready to use. It
@@ -36,12 +38,17 @@ type Codec struct {
 	deltas   [classes]sync.Pool // of *zstd.Encoder with a dictionary, by window
 	decoders sync.Pool          // of *zstd.Decoder
 	buffers  sync.Pool          // of *[]byte
+
+	searching sync.Mutex
+	searcher  *zstd.Encoder // for thorough deltas
 }
 
 // Windows double from 64 KiB; the last covers any object or MaxDelta twice.
 const (
 	minWindow = 16
 	classes   = 9
+	// searchClass is the window of the thorough search for deltas.
+	searchClass = 4
 )
 
 func classOf(size int) int {
@@ -52,9 +59,9 @@ func classOf(size int) int {
 // dictionary to find its way back to it after a change.
 func (c *Codec) level(class int, delta bool) zstd.EncoderLevel {
 	switch {
-	case c.Effort == Thorough:
+	case c.Effort == Thorough && delta && class <= searchClass:
 		return zstd.SpeedBestCompression
-	case delta && class > 4:
+	case c.Effort == Thorough, delta && class > 4:
 		return zstd.SpeedBetterCompression
 	case c.Effort == Good, delta && class > 1:
 		return zstd.SpeedDefault
@@ -108,15 +115,30 @@ func (c *Codec) EncodeDelta(o object.Object, baseID object.ID, base object.Objec
 	if len(o) > MaxDelta || len(base) > MaxDelta || len(base) < 16 || len(o) < 16 {
 		return raw
 	}
+	e := Entry{Encoding: Delta, Length: len(o), Base: baseID}
 	class := classOf(len(o) + len(base))
-	enc, ok := c.deltas[class].Get().(*zstd.Encoder)
-	if !ok {
-		enc = c.encoder(class, base)
-	} else if err := enc.ResetWithOptions(nil, zstd.WithEncoderDictRaw(0, base)); err != nil {
+	if c.Effort == Thorough && class <= searchClass {
+		c.searching.Lock()
+		defer c.searching.Unlock()
+		c.searcher = c.withBase(c.searcher, searchClass, base)
+		return c.compress(c.searcher, e, o, raw)
+	}
+	enc, _ := c.deltas[class].Get().(*zstd.Encoder)
+	enc = c.withBase(enc, class, base)
+	defer c.deltas[class].Put(enc)
+	return c.compress(enc, e, o, raw)
+}
+
+// withBase returns the encoder, or a new one if it is nil, with the base as its
+// dictionary.
+func (c *Codec) withBase(enc *zstd.Encoder, class int, base object.Object) *zstd.Encoder {
+	if enc == nil {
+		return c.encoder(class, base)
+	}
+	if err := enc.ResetWithOptions(nil, zstd.WithEncoderDictRaw(0, base)); err != nil {
 		panic("object/entry: " + err.Error()) // as in encoder
 	}
-	defer c.deltas[class].Put(enc)
-	return c.compress(enc, Entry{Encoding: Delta, Length: len(o), Base: baseID}, o, raw)
+	return enc
 }
 
 func (c *Codec) compress(enc *zstd.Encoder, e Entry, o object.Object, raw Entry) Entry {

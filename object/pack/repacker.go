@@ -173,13 +173,13 @@ func (r *repacker) findDeltas(p *parcel) {
 	if r.opts.Bases == nil || len(p.o) > entry.MaxDelta || len(p.o) < 32 {
 		return
 	}
-	bases := slices.Concat(r.opts.Bases(p.id), r.heirs[p.id][max(0, len(r.heirs[p.id])-maxHeirs):])
-	if p.old != nil && p.old.Encoding == entry.Delta {
-		bases = append(bases, p.old.Base)
+	if p.old != nil && p.old.Encoding == entry.Delta && r.before(p.old.Base, p.id) {
+		p.deltas = []entry.Entry{*p.old} // an earlier Repack searched for it
+		return
 	}
+	bases := slices.Concat(r.opts.Bases(p.id), r.heirs[p.id][max(0, len(r.heirs[p.id])-maxHeirs):])
 	for i, base := range bases {
-		place, ok := r.place[base]
-		if !ok || place >= r.place[p.id] || slices.Contains(bases[:i], base) {
+		if !r.before(base, p.id) || slices.Contains(bases[:i], base) {
 			continue
 		}
 		if d, ok := r.delta(p, base); ok {
@@ -190,6 +190,13 @@ func (r *repacker) findDeltas(p *parcel) {
 	if len(p.deltas) > 0 {
 		p.deltas[0] = r.refine(p, p.deltas[0])
 	}
+}
+
+// before reports whether the one object is kept, and stands in the list before
+// the other.
+func (r *repacker) before(base, id object.ID) bool {
+	place, ok := r.place[base]
+	return ok && place < r.place[id]
 }
 
 // delta returns a delta against the base, found quickly.
