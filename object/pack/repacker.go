@@ -14,7 +14,8 @@ import (
 
 const (
 	// repackLimit is the depth up to which Repack puts deltas on deltas. What is read
-	// most stands at the top, and a chain costs under a millisecond.
+	// most stands at the top; at the end of a full chain, an object of 40 KB takes
+	// about a millisecond.
 	repackLimit = 32
 	// thoroughDeltas is how many deltas of one Repack are searched as long as can be,
 	// at some 5 ms each.
