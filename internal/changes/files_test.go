@@ -123,6 +123,35 @@ func TestManyRowsAreFoundAgain(t *testing.T) {
 	}
 }
 
+// TestAColumnOfRowsWithoutAKey asserts that a column that changed everywhere is one
+// cell of each row, however many rows, and with rows that came between.
+func TestAColumnOfRowsWithoutAKey(t *testing.T) {
+	for _, rows := range []int{20, 3000} {
+		var old, now strings.Builder
+		old.WriteString("day,site,temp\n")
+		now.WriteString("day,site,temp\n")
+		for i := range rows {
+			line := "D" + strconv.Itoa(i/5) + ",S" + strconv.Itoa(i/5)
+			old.WriteString(line + ",1." + strconv.Itoa(i%10) + "\n")
+			if i == rows/2 {
+				now.WriteString("other,row,9\n")
+			}
+			now.WriteString(line + ",3" + strconv.Itoa(i%10) + "\n")
+		}
+		s, err := compare(t, "c.csv", old.String(), now.String(), []string{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := tabular.Counts{Added: 1, Modified: int64(rows), Cells: int64(rows)}
+		if got := s.Tables[0].Shown; got != want {
+			t.Errorf("of %d rows: %+v", rows, got)
+		}
+		if got := s.Tables[0].Counts; got.Added != int64(rows)+1 || got.Deleted != int64(rows) {
+			t.Errorf("of %d rows, exactly: %+v", rows, got)
+		}
+	}
+}
+
 func BenchmarkCompareFiles(b *testing.B) {
 	dir := b.TempDir()
 	var old strings.Builder

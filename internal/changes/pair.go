@@ -18,9 +18,15 @@ type shared struct {
 	a, b int
 }
 
-// maxHunk is how many rows that follow each other are looked at together; longer
-// runs are cut.
-const maxHunk = 512
+const (
+	// maxHunk is how many rows that follow each other are looked at together;
+	// longer runs are cut.
+	maxHunk = 1 << 16
+	// maxBest is for how many possible pairs the best choice is looked for.
+	maxBest = 1 << 16
+	// lookAhead is how far a partner is looked for where there are more.
+	lookAhead = 32
+)
 
 // pairing returns nil if the rows have keys, or too few columns to be alike in.
 func (t *Table) pairing() *pairing {
@@ -91,6 +97,9 @@ func (p *pairing) join(hunk []Row) []Row {
 		return slices.Clone(hunk)
 	}
 	n, m := len(olds), len(news)
+	if n*m > maxBest {
+		return p.joinInOrder(olds, news)
+	}
 	alike := make([]int, n*m)
 	best := make([]int, (n+1)*(m+1)) // of the rows from i and from j on
 	for i := n - 1; i >= 0; i-- {
@@ -120,6 +129,31 @@ func (p *pairing) join(hunk []Row) []Row {
 		}
 	}
 	return append(append(out, olds[i:]...), news[j:]...)
+}
+
+// joinInOrder pairs each row with the first one like it that is not far ahead.
+func (p *pairing) joinInOrder(olds, news []Row) []Row {
+	var out []Row
+	for len(olds) > 0 && len(news) > 0 {
+		dropOld, dropNew := 1, 1
+		for k := range lookAhead {
+			if k < len(news) && p.alike(&olds[0], &news[k]) > 0 {
+				dropOld, dropNew = 0, k
+				break
+			}
+			if k < len(olds) && p.alike(&olds[k], &news[0]) > 0 {
+				dropOld, dropNew = k, 0
+				break
+			}
+		}
+		out = append(append(out, olds[:dropOld]...), news[:dropNew]...)
+		olds, news = olds[dropOld:], news[dropNew:]
+		if dropOld == 0 || dropNew == 0 {
+			out = append(out, p.modified(&olds[0], &news[0]))
+			olds, news = olds[1:], news[1:]
+		}
+	}
+	return append(append(out, olds...), news...)
 }
 
 // alike returns how many cells are equal, or 0 if those are less than half of the

@@ -46,7 +46,7 @@ func (t *Table) Rows(ctx context.Context) iter.Seq2[Row, error] {
 			}
 		}
 	}
-	return t.changes(ctx, nil)
+	return t.changes(ctx)
 }
 
 // Paired yields the rows as [Table.Rows] does, but in a table without a key a
@@ -61,24 +61,29 @@ func (t *Table) Paired(ctx context.Context) iter.Seq2[Row, error] {
 
 // count sets what the table says of its rows, and keeps these if they are few.
 func (t *Table) count(ctx context.Context) error {
-	kept := make([]Row, 0, 16)
+	p := t.pairing()
+	texts := newTexts(t)
 	n := 0
 	all := func(yield func(Row, error) bool) {
-		for row, err := range t.changes(ctx, &t.Counts) {
-			if n++; n <= keptRows && err == nil {
-				kept = append(kept, row)
+		for c, err := range t.compared.Changes(ctx, &t.Counts) {
+			var row Row
+			// Where nothing is paired nobody looks at more rows than are kept.
+			if n++; err == nil && (p != nil || n <= keptRows) {
+				row = texts.row(&c)
+			}
+			if n <= keptRows {
+				t.kept = append(t.kept, row)
 			}
 			if !yield(row, err) {
 				return
 			}
 		}
 	}
-	p := t.pairing()
-	pairs, cells := int64(0), int64(0)
 	rows := iter.Seq2[Row, error](all)
 	if p != nil {
 		rows = p.rows(all)
 	}
+	pairs, cells := int64(0), int64(0)
 	for row, err := range rows {
 		if err != nil {
 			return err
@@ -88,8 +93,8 @@ func (t *Table) count(ctx context.Context) error {
 			cells += int64(len(row.Cells))
 		}
 	}
-	if n <= keptRows {
-		t.kept, t.whole = kept, true
+	if t.whole = n <= keptRows; !t.whole {
+		t.kept = nil
 	}
 	t.Shown = t.Counts
 	t.Shown.Added -= pairs
@@ -100,27 +105,41 @@ func (t *Table) count(ctx context.Context) error {
 }
 
 // changes yields what the comparison finds.
-func (t *Table) changes(ctx context.Context, counts *tabular.Counts) iter.Seq2[Row, error] {
+func (t *Table) changes(ctx context.Context) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		oldText, newText := textOf(t.Old), textOf(t.New)
-		for c, err := range t.compared.Changes(ctx, counts) {
+		texts := newTexts(t)
+		for c, err := range t.compared.Changes(ctx, nil) {
 			if err != nil {
 				yield(Row{}, err)
 				return
 			}
-			text := newText
-			if c.Kind == tabular.RowDeleted {
-				text = oldText
-			}
-			row := Row{Kind: c.Kind, Old: c.RowA + 1, New: c.RowB + 1, Key: textsOf(c.Key, text), Values: textsOf(c.Row, text)}
-			for _, cell := range c.Cells {
-				row.Cells = append(row.Cells, Cell{ColumnName(t.New.Schema, cell.ColumnB), cell.ColumnB, oldText(cell.Old), newText(cell.New)})
-			}
-			if !yield(row, nil) {
+			if !yield(texts.row(&c), nil) {
 				return
 			}
 		}
 	}
+}
+
+// texts turns what the comparison finds into rows.
+type texts struct {
+	schema   *tabular.Schema // of the new table
+	old, now func([]byte) string
+}
+
+func newTexts(t *Table) *texts {
+	return &texts{schema: t.New.Schema, old: textOf(t.Old), now: textOf(t.New)}
+}
+
+func (x *texts) row(c *tabular.Change) Row {
+	text := x.now
+	if c.Kind == tabular.RowDeleted {
+		text = x.old
+	}
+	row := Row{Kind: c.Kind, Old: c.RowA + 1, New: c.RowB + 1, Key: textsOf(c.Key, text), Values: textsOf(c.Row, text)}
+	for _, cell := range c.Cells {
+		row.Cells = append(row.Cells, Cell{ColumnName(x.schema, cell.ColumnB), cell.ColumnB, x.old(cell.Old), x.now(cell.New)})
+	}
+	return row
 }
 
 // allRows yields every row of a table that only one side has.

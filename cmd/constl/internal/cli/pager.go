@@ -57,7 +57,7 @@ func (c *command) pager() *exec.Cmd {
 	if set, ok := os.LookupEnv("PAGER"); ok {
 		words = strings.Fields(set)
 	}
-	if len(words) == 0 || words[0] == "cat" {
+	if len(words) == 0 || len(words) == 1 && words[0] == "cat" {
 		return nil
 	}
 	path, err := exec.LookPath(words[0])
