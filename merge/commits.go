@@ -20,7 +20,7 @@ func Commits(ctx context.Context, rw object.ReadWriter, ours, theirs object.ID, 
 	if err != nil {
 		return nil, err
 	}
-	base, err := virtualBase(ctx, rw, bases, o, maxCrissCross)
+	base, err := virtualBase(ctx, rw, bases, o.unkept(), maxCrissCross)
 	if err != nil {
 		return nil, fmt.Errorf("merge the merge bases: %w", err)
 	}
@@ -38,6 +38,16 @@ func Commits(ctx context.Context, rw object.ReadWriter, ours, theirs object.ID, 
 	}
 	r.Bases = bases
 	return r, nil
+}
+
+// unkept returns the options for a merge of bases, whose files nobody wants.
+func (o *Options) unkept() *Options {
+	if o == nil || o.Keep == nil {
+		return o
+	}
+	out := *o
+	out.Keep = nil
+	return &out
 }
 
 // ranked returns the options with the later of two commits in them, unless the

@@ -46,6 +46,10 @@ type Options struct {
 	// Newer says which side's commit is the later one, and Maintained which side's
 	// a maintainer has made if only one of them; the policies ask for it.
 	Newer, Maintained Rank
+	// Keep, if not nil, is called once for every table that was merged, with its
+	// path and a function that prints its file, so that the file need not be printed
+	// again. It must call print once; an error ends the merge.
+	Keep func(path string, executable bool, print func(io.Writer) error) error
 	// Workers bounds the goroutines that encode tables; 0 stands for one a processor.
 	Workers int
 }

@@ -264,8 +264,20 @@ func (m *treeMerge) table(at string, e entries, out *object.TreeEntry) error {
 		return fmt.Errorf("merge %s: %w", at, err)
 	}
 	h := blake3.New()
-	n := &counter{w: h}
-	if err := codec.WriteTable(m.ctx, n, t); err != nil {
+	n := &counter{}
+	print := func(w io.Writer) error {
+		n.w = h
+		if w != nil {
+			n.w = io.MultiWriter(h, w)
+		}
+		return codec.WriteTable(m.ctx, n, t)
+	}
+	if m.options.Keep != nil {
+		err = m.options.Keep(at, out.Executable, print)
+	} else {
+		err = print(nil)
+	}
+	if err != nil {
 		return fmt.Errorf("merge %s: %w", at, err)
 	}
 	out.ID, out.Size, out.Sum = r.Table, n.size, object.ID(h.Sum(nil))

@@ -136,6 +136,16 @@ func orError(err, other error) error {
 // changes nothing if a file that it would write or remove has uncommitted
 // changes, or if anything fails before all new files lie ready.
 func (r *Repo) replaceFiles(ctx context.Context, old, target *fileSet) (int, error) {
+	stage, err := worktree.NewStage(r.Dir)
+	if err != nil {
+		return 0, err
+	}
+	defer stage.Close()
+	return r.replaceWith(ctx, stage, old, target)
+}
+
+// replaceWith is replaceFiles with a stage that may hold some of the files already.
+func (r *Repo) replaceWith(ctx context.Context, stage *worktree.Stage, old, target *fileSet) (int, error) {
 	write, remove := differences(old, target)
 	changed, err := r.changes(ctx, old, nil)
 	if err != nil {
@@ -159,7 +169,7 @@ func (r *Repo) replaceFiles(ctx context.Context, old, target *fileSet) (int, err
 	if len(write)+len(remove) == 0 {
 		return 0, nil
 	}
-	return len(write) + len(remove), r.putFiles(ctx, r.store, target, write, remove)
+	return len(write) + len(remove), r.putStaged(ctx, stage, r.store, target, write, remove)
 }
 
 // differences lists the paths that have to be written and those to be removed to
@@ -215,6 +225,11 @@ func (r *Repo) putFiles(ctx context.Context, objects object.Reader, set *fileSet
 		return err
 	}
 	defer stage.Close()
+	return r.putStaged(ctx, stage, objects, set, write, remove)
+}
+
+// putStaged is putFiles with a stage that may hold some of the files already.
+func (r *Repo) putStaged(ctx context.Context, stage *worktree.Stage, objects object.Reader, set *fileSet, write, remove []string) error {
 	var total, done int64
 	for _, name := range write {
 		total += set.files[name].Size
@@ -226,6 +241,10 @@ func (r *Repo) putFiles(ctx context.Context, objects object.Reader, set *fileSet
 	}
 	for _, name := range write {
 		e := set.files[name]
+		if stage.Has(name) {
+			done += e.Size
+			continue
+		}
 		if err := r.stageFile(ctx, objects, stage, name, e); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/merge"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/durable"
@@ -135,7 +136,12 @@ func (r *Repo) join(ctx context.Context, head Head, j joining, res *MergeResult)
 		return err
 	}
 	defer batch.Discard()
-	merged, err := r.mergeTrees(ctx, batch, head.Commit, &j)
+	stage, err := worktree.NewStage(r.Dir)
+	if err != nil {
+		return err
+	}
+	defer stage.Close()
+	merged, err := r.mergeTrees(ctx, batch, stage, head.Commit, &j)
 	if err != nil {
 		return fmt.Errorf("merging: %w", err)
 	}
@@ -157,12 +163,13 @@ func (r *Repo) join(ctx context.Context, head Head, j joining, res *MergeResult)
 	if err := batch.Commit(ctx); err != nil {
 		return err
 	}
-	return r.settle(ctx, head, old, state, id, res)
+	return r.settle(ctx, head, stage, old, state, id, res)
 }
 
 // mergeTrees merges what is checked out with what is joined to it, and looks
-// whether the result keeps the rules of datapackage.json.
-func (r *Repo) mergeTrees(ctx context.Context, rw object.ReadWriter, head object.ID, j *joining) (*merge.Result, error) {
+// whether the result keeps the rules of datapackage.json. The files of merged
+// tables are staged as they are printed, so that each is printed once.
+func (r *Repo) mergeTrees(ctx context.Context, rw object.ReadWriter, stage *worktree.Stage, head object.ID, j *joining) (*merge.Result, error) {
 	ours, err := object.ReadCommit(ctx, r.store, head)
 	if err != nil {
 		return nil, err
@@ -182,6 +189,7 @@ func (r *Repo) mergeTrees(ctx context.Context, rw object.ReadWriter, head object
 	if err != nil {
 		return nil, err
 	}
+	o.Keep = stage.Write
 	var merged *merge.Result
 	if j.single {
 		merged, err = merge.Trees(ctx, rw, base.Tree, ours.Tree, theirs.Tree, o)
@@ -238,7 +246,7 @@ func readable(ctx context.Context, objects object.Reader, tree object.ID, list [
 
 // settle puts the merged files into the folder and records the commit, or the
 // conflicts that have to be resolved before there can be one.
-func (r *Repo) settle(ctx context.Context, head Head, old *fileSet, state *mergeState, commit object.ID, res *MergeResult) error {
+func (r *Repo) settle(ctx context.Context, head Head, stage *worktree.Stage, old *fileSet, state *mergeState, commit object.ID, res *MergeResult) error {
 	target, err := readFiles(ctx, r.store, state.Tree)
 	if err != nil {
 		return err
@@ -249,7 +257,7 @@ func (r *Repo) settle(ctx context.Context, head Head, old *fileSet, state *merge
 			return err
 		}
 	}
-	if _, err := r.replaceFiles(ctx, old, target); err != nil {
+	if _, err := r.replaceWith(ctx, stage, old, target); err != nil {
 		return errors.Join(err, r.removeMerge())
 	}
 	if len(state.Conflicts) > 0 {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -71,6 +72,11 @@ func (s *Stage) Write(name string, executable bool, write func(io.Writer) error)
 	}
 	s.files = append(s.files, st)
 	return nil
+}
+
+// Has reports whether a file is staged for the name.
+func (s *Stage) Has(name string) bool {
+	return slices.ContainsFunc(s.files, func(st staged) bool { return st.path == name })
 }
 
 // Link stages a symbolic link. A target outside the folder fails with [ErrEscapes].
