@@ -250,21 +250,39 @@ func (r *renames) telling() [][2]int {
 // cells tell nothing are only one if they stand at the same place.
 func (r *renames) score(b, s int) (float64, bool) {
 	base, side := &r.cells[0].columns[b], &r.cells[1].columns[s]
-	equal, telling := 0, false
+	count := make(map[string]int)
+	usual := "" // the most frequent cell, by which two columns agree by chance
 	for _, p := range r.rows {
-		if x := base.At(int(p.a)); string(x) == string(side.At(int(p.b))) {
+		text := string(base.At(int(p.a)))
+		if count[text]++; count[text] > count[usual] || count[text] == count[usual] && text < usual {
+			usual = text
+		}
+	}
+	equal, unusual, telling := 0, 0, 0
+	for _, p := range r.rows {
+		x := base.At(int(p.a))
+		same := string(x) == string(side.At(int(p.b)))
+		if same {
 			equal++
 		}
-		telling = telling || string(base.At(int(p.a))) != string(base.At(int(r.rows[0].a)))
+		if string(x) != usual {
+			unusual++
+			if same {
+				telling++
+			}
+		}
 	}
 	share := float64(equal) / float64(max(1, len(r.rows)))
+	if unusual >= renameFew {
+		share = min(share, float64(telling)/float64(unusual))
+	}
 	alike := fold(r.base.schema.Fields[b].Name) == fold(r.side.schema.Fields[s].Name)
 	switch {
 	case alike && (share >= foldedShare || len(r.rows) == 0):
 		return 1 + share, true
 	case share < renameShare:
 		return 0, false
-	case telling && len(r.rows) >= renameFew:
+	case unusual >= renameFew, unusual > 0 && telling == unusual && len(r.rows) >= renameFew:
 		return share, true
 	}
 	return share, b == s || r.neighbours(b, s)
