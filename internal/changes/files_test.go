@@ -62,6 +62,22 @@ func TestCompareFilesOfOtherForm(t *testing.T) {
 	}
 }
 
+func TestCompareFilesInTwoEncodings(t *testing.T) {
+	s, err := compare(t, "c.csv", "id,v\r\n1,caf\xe9\r\n2,x\r\n", "id,v\r\n1,café\r\n2,y\r\n", []string{"id"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := s.Tables[0]
+	if want := (tabular.Counts{Modified: 1, Cells: 1, Respelled: 1}); table.Counts != want || table.Shown != want {
+		t.Errorf("%+v", table.Counts)
+	}
+	for row, err := range table.Rows(t.Context()) {
+		if err != nil || len(row.Cells) != 1 || row.Cells[0].Old != "x" {
+			t.Errorf("%+v, %v", row, err)
+		}
+	}
+}
+
 func TestCompareFilesThatAreNoTables(t *testing.T) {
 	s, err := compare(t, "c.csv", "id,n\n1,a\n", "id\x00,n\n", nil)
 	if err != nil {

@@ -64,12 +64,21 @@ func (t *Table) count(ctx context.Context) error {
 	p := t.pairing()
 	texts := newTexts(t)
 	n := 0
+	recoded, respelled := int64(0), int64(0) // cells and rows with the same texts
 	all := func(yield func(Row, error) bool) {
 		for c, err := range t.compared.Changes(ctx, &t.Counts) {
 			var row Row
 			// Where nothing is paired nobody looks at more rows than are kept.
-			if n++; err == nil && (p != nil || n <= keptRows) {
+			if n++; err == nil && (p != nil || n <= keptRows || texts.recoded) {
 				row = texts.row(&c)
+			}
+			if err == nil && texts.recoded && c.Kind == tabular.RowModified {
+				recoded += int64(len(c.Cells) - len(row.Cells))
+				if len(row.Cells) == 0 {
+					n--
+					respelled++
+					continue
+				}
 			}
 			if n <= keptRows {
 				t.kept = append(t.kept, row)
@@ -96,6 +105,9 @@ func (t *Table) count(ctx context.Context) error {
 	if t.whole = n <= keptRows; !t.whole {
 		t.kept = nil
 	}
+	t.Counts.Cells -= recoded
+	t.Counts.Modified -= respelled
+	t.Counts.Respelled += respelled
 	t.Shown = t.Counts
 	t.Shown.Added -= pairs
 	t.Shown.Deleted -= pairs
@@ -113,7 +125,11 @@ func (t *Table) changes(ctx context.Context) iter.Seq2[Row, error] {
 				yield(Row{}, err)
 				return
 			}
-			if !yield(texts.row(&c), nil) {
+			row := texts.row(&c)
+			if row.Kind == tabular.RowModified && len(row.Cells) == 0 {
+				continue
+			}
+			if !yield(row, nil) {
 				return
 			}
 		}
@@ -124,10 +140,14 @@ func (t *Table) changes(ctx context.Context) iter.Seq2[Row, error] {
 type texts struct {
 	schema   *tabular.Schema // of the new table
 	old, now func([]byte) string
+	// recoded says that the files are in two encodings, so that cells can differ
+	// whose texts are the same.
+	recoded bool
 }
 
 func newTexts(t *Table) *texts {
-	return &texts{schema: t.New.Schema, old: textOf(t.Old), now: textOf(t.New)}
+	old, now := encodingOf(t.Old), encodingOf(t.New)
+	return &texts{schema: t.New.Schema, old: old.Text, now: now.Text, recoded: old != now}
 }
 
 func (x *texts) row(c *tabular.Change) Row {
@@ -137,7 +157,11 @@ func (x *texts) row(c *tabular.Change) Row {
 	}
 	row := Row{Kind: c.Kind, Old: c.RowA + 1, New: c.RowB + 1, Key: textsOf(c.Key, text), Values: textsOf(c.Row, text)}
 	for _, cell := range c.Cells {
-		row.Cells = append(row.Cells, Cell{ColumnName(x.schema, cell.ColumnB), cell.ColumnB, x.old(cell.Old), x.now(cell.New)})
+		old, now := x.old(cell.Old), x.now(cell.New)
+		if x.recoded && old == now {
+			continue
+		}
+		row.Cells = append(row.Cells, Cell{ColumnName(x.schema, cell.ColumnB), cell.ColumnB, old, now})
 	}
 	return row
 }

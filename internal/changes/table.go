@@ -210,10 +210,12 @@ func sameForm(old, now *tabular.Table) bool {
 }
 
 // textOf returns how the cells of a table read, whatever encoding its file is in.
-func textOf(t *tabular.Table) func([]byte) string {
+func textOf(t *tabular.Table) func([]byte) string { return encodingOf(t).Text }
+
+func encodingOf(t *tabular.Table) csv.Encoding {
 	l, err := csv.DecodeLayout(t.Layout)
 	if err != nil {
-		return csv.UTF8.Text
+		return csv.UTF8
 	}
-	return l.Encoding.Text
+	return l.Encoding
 }
