@@ -173,7 +173,10 @@ func checkPath(name string) error {
 // freeName returns a resource name that no other resource has.
 func (p *Package) freeName(file, wish string) string {
 	if wish == "" {
-		wish = strings.TrimSuffix(path.Base(file), path.Ext(file))
+		wish = path.Base(file)
+		for _, end := range []string{".gz", path.Ext(strings.TrimSuffix(wish, ".gz"))} {
+			wish = strings.TrimSuffix(wish, end)
+		}
 	}
 	taken := make(map[string]bool)
 	for _, r := range p.Resources() {

@@ -157,6 +157,27 @@ func TestNewDescribesTables(t *testing.T) {
 `)
 }
 
+func TestCompressedTableSaysSo(t *testing.T) {
+	p := New("counts", "Counts")
+	for path, table := range map[string]Table{"Counts.CSV.gz": {Fields: []Field{{"id", "integer"}}}, "photos.tar.gz": {}} {
+		if added, err := p.AddResource(path, table); err != nil || !added {
+			t.Fatalf("AddResource(%q): %v, %v", path, added, err)
+		}
+	}
+	for path, want := range map[string]string{"Counts.CSV.gz": "gz", "photos.tar.gz": ""} {
+		r, ok := p.Resource(path)
+		if !ok {
+			t.Fatalf("no resource for %s", path)
+		}
+		if got := r.node.text("compression"); got != want {
+			t.Errorf("%s: compression %q, expected %q", path, got, want)
+		}
+		if want != "" && (r.node.text("format") != "csv" || r.node.text("mediatype") != "text/csv") {
+			t.Errorf("%s is not described as its text", path)
+		}
+	}
+}
+
 func TestSetFieldsKeepsWhatPeopleWrote(t *testing.T) {
 	p := parse(t, written)
 	r, _ := p.Resource("counts.csv")

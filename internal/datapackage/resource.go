@@ -33,7 +33,7 @@ type Table struct {
 
 // The properties that constl itself writes.
 var (
-	ownOfResource = []string{"name", "type", "path", "format", "mediatype", "encoding", "dialect", "schema"}
+	ownOfResource = []string{"name", "type", "path", "format", "mediatype", "compression", "encoding", "dialect", "schema"}
 	ownOfSchema   = []string{"$schema", "fields", "primaryKey"}
 	ownOfField    = []string{"name", "type"}
 	ownOfDialect  = []string{"delimiter", "quoteChar", "header"}
@@ -45,11 +45,16 @@ func (t Table) resource(name, file string) object {
 		out = append(out, property{"type", "table"})
 	}
 	out = append(out, property{"path", file})
-	switch strings.ToLower(path.Ext(file)) {
+	lower := strings.ToLower(file)
+	text := strings.TrimSuffix(lower, ".gz")
+	switch path.Ext(text) {
 	case ".csv":
 		out = append(out, property{"format", "csv"}, property{"mediatype", "text/csv"})
 	case ".tsv", ".tab":
 		out = append(out, property{"format", "tsv"}, property{"mediatype", "text/tab-separated-values"})
+	}
+	if text != lower && t.Fields != nil {
+		out = append(out, property{"compression", "gz"})
 	}
 	if t.Encoding != "" {
 		out = append(out, property{"encoding", t.Encoding})
