@@ -46,8 +46,9 @@ func TestCompressedTablesComeBackByteForByte(t *testing.T) {
 		{Synced: true, OS: 255, ModTime: 1_800_000_000, ExtraFlags: 2},
 		{OS: 255, ExtraFlags: 2, Flags: gzipText | gzipHeaderSum | gzipExtra | gzipComment, Extra: "ab\x02\x00xy", Comment: "by hand"},
 	}
-	for i, m := range deflate.Methods() {
-		g := headers[i%len(headers)]
+	// Every fourth, of all programs and most levels; package deflate tests all.
+	for i := 0; i < len(deflate.Methods()); i += 4 {
+		m, g := deflate.Methods()[i], headers[i%len(headers)]
 		g.Method = m
 		data := gzipped(t, text, g)
 		res, table := commit(t, store, data, &ReadOptions{Name: "x.csv.gz"})

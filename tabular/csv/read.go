@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
@@ -91,10 +92,11 @@ func Read(ctx context.Context, rw object.ReadWriter, r io.Reader, o *ReadOptions
 
 // asNotTable says of a file with a part over a limit that it is no table.
 func asNotTable(err error) error {
-	if errors.Is(err, tabular.ErrTooLarge) {
-		return notTable("%v", err)
+	if !errors.Is(err, tabular.ErrTooLarge) {
+		return err
 	}
-	return err
+	_, what, _ := strings.Cut(err.Error(), tabular.ErrTooLarge.Error()+": ")
+	return notTable("over a limit of tables: %s", what)
 }
 
 // plan decides about field ids, key and chunking before the rows are read. infer
