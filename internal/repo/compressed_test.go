@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/constl/constl/tabular"
 	"github.com/constl/constl/tabular/csv/deflate"
 )
 
@@ -98,9 +99,16 @@ func TestCompressedTableIsOne(t *testing.T) {
 	base := commit(t, r, "first")
 	grown := size(t, r.path(packsDir))
 
-	second := write(strings.Replace(text, "\n300,", "\n300,new ", 1))
+	put(t, r, "counts.csv.gz", string(gzipFile(t, []byte(text), deflate.Method{Program: deflate.Zlib, Level: 1})))
 	d, err := r.Diff(t.Context(), "", "", nil)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Tables) != 1 || d.Tables[0].Counts != (tabular.Counts{}) || len(d.Tables[0].Schema) > 0 {
+		t.Errorf("a file compressed anew shows as %+v", d)
+	}
+	second := write(strings.Replace(text, "\n300,", "\n300,new ", 1))
+	if d, err = r.Diff(t.Context(), "", "", nil); err != nil {
 		t.Fatal(err)
 	}
 	if len(d.Tables) != 1 || d.Tables[0].Counts.Cells != 1 || d.Tables[0].Counts.Modified != 1 {
