@@ -33,7 +33,7 @@ func CompareFiles(ctx context.Context, old, now string, o *FilesOptions) (*Set, 
 	if o == nil {
 		o = &FilesOptions{}
 	}
-	f := &filePair{store: mem.New(), old: old, now: now, o: *o}
+	f := &filePair{store: mem.New(), old: old, now: now, o: *o, named: o.Path != ""}
 	if f.o.Path == "" {
 		if f.o.Path = now; now == "" {
 			f.o.Path = old
@@ -63,6 +63,7 @@ type filePair struct {
 	store    *mem.Store
 	old, now string
 	o        FilesOptions
+	named    bool // the path was given, and what the files are called means nothing
 }
 
 // same reports whether the files are the same one on the disk.
@@ -128,7 +129,11 @@ func (f *filePair) read(ctx context.Context, name string, parent *tabular.Table)
 		return nil, fmt.Errorf("opening the file: %w", err)
 	}
 	defer file.Close()
-	res, err := csv.Read(ctx, f.store, file, &csv.ReadOptions{Name: f.o.Path, Parent: parent, Key: f.o.Key})
+	path := f.o.Path
+	if !f.named && csv.IsName(name) {
+		path = name // one may be compressed and the other not
+	}
+	res, err := csv.Read(ctx, f.store, file, &csv.ReadOptions{Name: path, Parent: parent, Key: f.o.Key})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

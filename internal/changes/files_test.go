@@ -62,6 +62,37 @@ func TestCompareFilesOfOtherForm(t *testing.T) {
 	}
 }
 
+func TestCompareFilesOneOfThemCompressed(t *testing.T) {
+	packed := filepath.Join("..", "..", "testdata", "compressed", "penguins.csv.gzip-6.gz")
+	plain := filepath.Join("..", "..", "testdata", "odd", "palmerpenguins__inst_extdata_penguins.csv")
+	data, err := os.ReadFile(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	packed, changed := filepath.Join(dir, "p.csv.gz"), filepath.Join(dir, "q.csv")
+	text = append(text, "Adelie,Biscoe,1,1,1,1,male,2010\n"...)
+	if err := errors.Join(os.WriteFile(packed, data, 0o600), os.WriteFile(changed, text, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, pair := range [][2]string{{plain, packed}, {packed, plain}} {
+		if s, err := changes.CompareFiles(t.Context(), pair[0], pair[1], nil); err != nil || !s.Empty() {
+			t.Errorf("the same rows: %+v, %v", s, err)
+		}
+	}
+	s, err := changes.CompareFiles(t.Context(), packed, changed, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Tables) != 1 || s.Tables[0].Counts.Added != 1 || s.Tables[0].Counts.Deleted != 0 || len(s.Tables[0].Schema) > 0 {
+		t.Errorf("a row more: %+v", s)
+	}
+}
+
 func TestCompareFilesInTwoEncodings(t *testing.T) {
 	s, err := compare(t, "c.csv", "id,v\r\n1,caf\xe9\r\n2,x\r\n", "id,v\r\n1,café\r\n2,y\r\n", []string{"id"})
 	if err != nil {
