@@ -33,7 +33,7 @@ func CompareFiles(ctx context.Context, old, now string, o *FilesOptions) (*Set, 
 	if o == nil {
 		o = &FilesOptions{}
 	}
-	f := &filePair{store: mem.New(), old: old, now: now, o: *o, named: o.Path != ""}
+	f := &filePair{store: mem.New(), old: old, now: now, o: *o}
 	if f.o.Path == "" {
 		if f.o.Path = now; now == "" {
 			f.o.Path = old
@@ -63,7 +63,6 @@ type filePair struct {
 	store    *mem.Store
 	old, now string
 	o        FilesOptions
-	named    bool // the path was given, and what the files are called means nothing
 }
 
 // same reports whether the files are the same one on the disk.
@@ -130,7 +129,7 @@ func (f *filePair) read(ctx context.Context, name string, parent *tabular.Table)
 	}
 	defer file.Close()
 	path := f.o.Path
-	if !f.named && csv.IsName(name) {
+	if csv.IsName(name) {
 		path = name // one may be compressed and the other not
 	}
 	res, err := csv.Read(ctx, f.store, file, &csv.ReadOptions{Name: path, Parent: parent, Key: f.o.Key})
