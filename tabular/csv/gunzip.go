@@ -47,6 +47,7 @@ type gzipReader struct {
 	sum    uint32
 	size   int64
 	proofs []*proof
+	bomb   int64 // from so much text on, the ratio is looked at
 	err    error // what comes when the piece has been given
 	ended  bool  // the compressed data has ended
 }
@@ -72,7 +73,7 @@ func (r *recorder) Read(p []byte) (int, error) {
 
 // newGzipReader reads the header. It fails with [ErrNotTable] or as r does.
 func newGzipReader(r io.Reader) (*gzipReader, error) {
-	z := &gzipReader{record: &recorder{r: r}}
+	z := &gzipReader{record: &recorder{r: r}, bomb: bombText}
 	z.in = bufio.NewReaderSize(z.record, 64<<10)
 	if err := z.readHeader(); err != nil {
 		return nil, z.asNotTable(err)
@@ -235,7 +236,7 @@ func (z *gzipReader) advance() {
 	if err == nil {
 		err = z.compare()
 	}
-	if err == nil && !z.ended && z.size > bombText && z.size/bombRatio > z.used() {
+	if err == nil && !z.ended && z.size > z.bomb && z.size/bombRatio > z.used() {
 		err = notTable("the text is over %d times as long as what it is compressed to", bombRatio)
 	}
 	if err != nil {
