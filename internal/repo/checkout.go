@@ -96,18 +96,11 @@ func (r *Repo) followRemote(ctx context.Context, name refs.Name) (*CheckoutResul
 }
 
 func (r *Repo) checkoutHead(ctx context.Context, to Head) (*CheckoutResult, error) {
-	unlock, err := r.lock()
+	from, unlock, err := r.start(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if merging, err := r.readMerge(); err != nil || merging != nil {
-		return nil, orError(err, ErrMerging)
-	}
-	from, err := r.Head(ctx)
-	if err != nil {
-		return nil, err
-	}
 	old, err := r.filesAt(ctx, from.Commit)
 	if err != nil {
 		return nil, err
@@ -121,14 +114,6 @@ func (r *Repo) checkoutHead(ctx context.Context, to Head) (*CheckoutResult, erro
 		return nil, err
 	}
 	return &CheckoutResult{Head: to, Changed: n}, r.writeHead(to)
-}
-
-// orError returns err, or other if there is none.
-func orError(err, other error) error {
-	if err != nil {
-		return err
-	}
-	return other
 }
 
 // replaceFiles makes the folder's tracked files those of target, given that they

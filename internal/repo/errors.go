@@ -32,8 +32,6 @@ var (
 	ErrUnresolved = errors.New("unresolved conflicts")
 	// ErrNoRemote says that no remote of that name is known.
 	ErrNoRemote = errors.New("no such remote")
-	// ErrDiverged says that two states have to be merged before one can follow the other.
-	ErrDiverged = errors.New("diverged")
 	// ErrNotFile says that a path is not in the commit, or not of the kind asked for.
 	ErrNotFile = errors.New("not in that commit")
 	// ErrUnborn says that the branch has no commit yet.

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -27,6 +28,26 @@ func (r *Repo) lock() (unlock func(), err error) {
 	}
 	r.sweep()
 	return func() { _ = durable.Unlock(f) }, nil // it ends with the process at the latest
+}
+
+// start locks the working copy for a change to what is checked out, which it
+// returns. The caller calls unlock. It fails as lock does, or with [ErrMerging].
+func (r *Repo) start(ctx context.Context) (head Head, unlock func(), err error) {
+	if unlock, err = r.lock(); err != nil {
+		return Head{}, nil, err
+	}
+	merging, err := r.readMerge()
+	if err == nil && merging != nil {
+		err = ErrMerging
+	}
+	if err == nil {
+		head, err = r.Head(ctx)
+	}
+	if err != nil {
+		unlock()
+		return Head{}, nil, err
+	}
+	return head, unlock, nil
 }
 
 // sweep removes files that were made ready by a process that died before it put

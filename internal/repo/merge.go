@@ -59,18 +59,11 @@ func (r *Repo) Merge(ctx context.Context, rev string, o MergeOptions) (*MergeRes
 }
 
 func (r *Repo) mergeCommit(ctx context.Context, theirs object.ID, o MergeOptions) (*MergeResult, error) {
-	unlock, err := r.lock()
+	head, unlock, err := r.start(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if merging, err := r.readMerge(); err != nil || merging != nil {
-		return nil, orError(err, ErrMerging)
-	}
-	head, err := r.Head(ctx)
-	if err != nil {
-		return nil, err
-	}
 	res := &MergeResult{Before: head.Commit, After: head.Commit}
 	if head.Commit.IsZero() {
 		return res, r.forward(ctx, head, theirs, res)

@@ -47,18 +47,11 @@ func (r *Repo) single(ctx context.Context, rev string, o MergeOptions, plan func
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := r.lock()
+	head, unlock, err := r.start(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if merging, err := r.readMerge(); err != nil || merging != nil {
-		return nil, orError(err, ErrMerging)
-	}
-	head, err := r.Head(ctx)
-	if err != nil {
-		return nil, err
-	}
 	if head.Commit.IsZero() {
 		return nil, errors.New("there is no commit yet to change")
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
+	"github.com/constl/constl/tabular/csv"
 	"github.com/zeebo/blake3"
 	"golang.org/x/text/unicode/norm"
 )
@@ -334,7 +335,7 @@ func (s *snapshot) store(ctx context.Context, f worktree.File, old object.TreeEn
 	var entry object.TreeEntry
 	var note *Recorded
 	began := time.Now()
-	if maybeTable(f.Path) {
+	if csv.IsName(f.Path) {
 		var err error
 		if entry, note, err = s.storeTable(ctx, f, old, known); err != nil {
 			return err

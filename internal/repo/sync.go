@@ -352,7 +352,7 @@ func (p *PullResult) take(m *MergeResult) {
 // Push gives a remote this copy's own refs with everything that they reach. The
 // remote takes them if this device's owner is a maintainer; it never touches the
 // files of the peer's folder. It fails with an error that wraps
-// [transport.ErrNotAllowed], or [ErrDiverged] if the remote has newer commits.
+// [transport.ErrNotAllowed], or [transport.ErrStale] if the remote has newer refs of this copy.
 func (r *Repo) Push(ctx context.Context, remote string) (*PushResult, error) {
 	at, err := r.Remote(remote)
 	if err != nil {

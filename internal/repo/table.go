@@ -14,9 +14,6 @@ import (
 	"github.com/constl/constl/tabular/csv"
 )
 
-// maybeTable reports whether the file's name is that of a table.
-func maybeTable(name string) bool { return csv.IsName(name) }
-
 // storeTable reads the file as a table. An entry without an id says that it is
 // none, and the note why.
 func (s *snapshot) storeTable(ctx context.Context, f worktree.File, old object.TreeEntry, known bool) (entry object.TreeEntry, note *Recorded, err error) {

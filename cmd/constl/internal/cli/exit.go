@@ -124,7 +124,6 @@ var hints = []struct {
 	{pack.ErrBusy, "wait until the other constl (a fetch or push, maybe under serve) is done, then try again"},
 	{repo.ErrLocked, "wait until it is done, then try again"},
 	{repo.ErrNoRemote, "see the remotes with: constl config, or give an address: constl://DATASET?peer=PEER@HOST:PORT"},
-	{repo.ErrDiverged, "take their changes first: constl pull"},
 	{datapackage.ErrSyntax, mendPackage},
 	{datapackage.ErrShape, mendPackage},
 	{errProblems, "get every object whole from any peer: constl clone URL NEWFOLDER"},
