@@ -48,6 +48,8 @@ var outside = map[string][]string{
 	"golang.org/x/sync":             {"tabular", "refs", "merge", "transport", "internal", "cmd"},
 	"golang.org/x/net":              {"transport", "internal"},
 	"golang.org/x/crypto":           {"refs", "transport", "internal"},
+	"rsc.io/qr":                     {"internal/qr"},
+	"filippo.io/age":                {"internal/keyfile"},
 }
 
 // forTests are imports that only tests and packages for tests may have.
