@@ -46,18 +46,26 @@ func VerifyChain(dataset object.ID, versions []*SignedIdentity) (*Chain, error) 
 
 // Extend returns the chain with one more version. It fails as [VerifyChain] does.
 func (c *Chain) Extend(next *SignedIdentity) (*Chain, error) {
-	last := c.versions[len(c.versions)-1]
-	if next.identity.Version != last.identity.Version+1 {
-		return nil, fmt.Errorf("%w: version %d after version %d", ErrIdentityChain, next.identity.Version, last.identity.Version)
+	if err := c.follows(next); err != nil {
+		return nil, err
 	}
-	if next.identity.Previous != last.id {
-		return nil, fmt.Errorf("%w: version %d names %s as the one before, which is %s",
-			ErrIdentityChain, next.identity.Version, next.identity.Previous.Short(), last.id.Short())
-	}
-	if err := next.checkSigners(last.identity); err != nil {
+	if err := next.checkSigners(c.Current()); err != nil {
 		return nil, err
 	}
 	return &Chain{versions: append(slices.Clip(c.versions), next)}, nil
+}
+
+// follows checks that the version is the one after the newest, whoever signed it.
+func (c *Chain) follows(next *SignedIdentity) error {
+	last := c.versions[len(c.versions)-1]
+	if next.identity.Version != last.identity.Version+1 {
+		return fmt.Errorf("%w: version %d after version %d", ErrIdentityChain, next.identity.Version, last.identity.Version)
+	}
+	if next.identity.Previous != last.id {
+		return fmt.Errorf("%w: version %d names %s as the one before, which is %s",
+			ErrIdentityChain, next.identity.Version, next.identity.Previous.Short(), last.id.Short())
+	}
+	return nil
 }
 
 // Dataset returns the dataset's id.
@@ -115,6 +123,27 @@ func (c *Chain) names(version int, id object.ID) error {
 
 // checkSigners checks who signed a version; before is nil for the first.
 func (s *SignedIdentity) checkSigners(before *Identity) error {
+	if err := s.checkStrangers(before); err != nil {
+		return err
+	}
+	if n := s.consents(s.identity); n < s.identity.Threshold {
+		return fmt.Errorf("%w: version %d of the identity needs %d of its maintainers, %d signed",
+			ErrThreshold, s.identity.Version, s.identity.Threshold, n)
+	}
+	if before == nil {
+		return nil
+	}
+	n := s.consents(before)
+	if need := before.Recovery.Threshold; n >= before.Threshold || need > 0 && s.recoveries(before) >= need {
+		return nil
+	}
+	return fmt.Errorf("%w: version %d of the identity needs %d maintainers of version %d, %d signed",
+		ErrThreshold, s.identity.Version, before.Threshold, before.Version, n)
+}
+
+// checkStrangers refuses a signature by anybody who has no say in the version;
+// before is nil for the first.
+func (s *SignedIdentity) checkStrangers(before *Identity) error {
 	voices := []*Identity{s.identity}
 	if before != nil {
 		voices = append(voices, before)
@@ -129,19 +158,7 @@ func (s *SignedIdentity) checkSigners(before *Identity) error {
 			return fmt.Errorf("%w: %s signed version %d and is no maintainer", ErrIdentityChain, key.Short(), s.identity.Version)
 		}
 	}
-	if n := s.consents(s.identity); n < s.identity.Threshold {
-		return fmt.Errorf("%w: version %d of the identity needs %d of its maintainers, %d signed",
-			ErrThreshold, s.identity.Version, s.identity.Threshold, n)
-	}
-	if before == nil {
-		return nil
-	}
-	n := s.consents(before)
-	if n >= before.Threshold || s.recovers(before) {
-		return nil
-	}
-	return fmt.Errorf("%w: version %d of the identity needs %d maintainers of version %d, %d signed",
-		ErrThreshold, s.identity.Version, before.Threshold, before.Version, n)
+	return nil
 }
 
 // consents counts the maintainers of the identity who signed: persons, not devices.
@@ -155,17 +172,23 @@ func (s *SignedIdentity) consents(id *Identity) int {
 	return n
 }
 
-func (s *SignedIdentity) recovers(before *Identity) bool {
+// recoveries counts the recovery keys of the version before that signed.
+func (s *SignedIdentity) recoveries(before *Identity) int {
 	n := 0
 	for _, key := range before.Recovery.Keys {
 		if s.signedBy(key) {
 			n++
 		}
 	}
-	return before.Recovery.Threshold > 0 && n >= before.Recovery.Threshold
+	return n
 }
 
 func (s *SignedIdentity) signedBy(key PeerID) bool {
-	_, ok := slices.BinarySearchFunc(s.signatures, key, func(s Signature, k PeerID) int { return s.Key.Compare(k) })
+	_, ok := s.signatureOf(key)
 	return ok
+}
+
+// signatureOf returns where the key's signature stands or would stand.
+func (s *SignedIdentity) signatureOf(key PeerID) (int, bool) {
+	return slices.BinarySearchFunc(s.signatures, key, func(s Signature, k PeerID) int { return s.Key.Compare(k) })
 }

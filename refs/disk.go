@@ -125,6 +125,21 @@ func (d *disk) replace(name string, data []byte) (err error) {
 	return durable.SyncDir(filepath.Dir(target))
 }
 
+// remove takes a file away for good; one that is not there is no error.
+func (d *disk) remove(name string) error {
+	if err := d.before("remove " + name); err != nil {
+		return err
+	}
+	target := d.path(name)
+	if err := os.Remove(target); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	return durable.SyncDir(filepath.Dir(target))
+}
+
 func (d *disk) fill(f *os.File, name string, data []byte) error {
 	if err := d.before("write " + name); err != nil {
 		return err

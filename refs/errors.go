@@ -44,6 +44,9 @@ var (
 	// ErrInvalidStatement says that a statement breaks a rule of its kind.
 	ErrInvalidStatement = errors.New("refs: invalid statement")
 
+	// ErrDrafts says that no further change to the identity can wait for signatures.
+	ErrDrafts = errors.New("refs: too many changes to the identity wait for signatures")
+
 	// ErrConflict says that a ref is not what the caller expected; see [ConflictError].
 	ErrConflict = errors.New("refs: the ref has changed")
 	// ErrNoKey says that a store was opened without a key and cannot sign.

@@ -19,6 +19,9 @@ type Incoming struct {
 	Identities    []*SignedIdentity
 	Statements    []*SignedStatement
 	Equivocations []Equivocation
+	// Drafts are next versions that others are to sign. One becomes a version when,
+	// with the signatures known already, enough have.
+	Drafts []*SignedIdentity
 	// AllowGaps takes a newer statement of a known log although those between
 	// are missing. Set it when the peer was asked for them and no longer has them.
 	AllowGaps bool
@@ -34,8 +37,10 @@ type Gap struct {
 // Report tells what became of an [Incoming].
 type Report struct {
 	Identities    int            // new versions of the identity
+	Drafts        int            // drafts that are new or have new signatures
 	New           []LogID        // logs with new statements
 	Ignored       int            // statements that were known, older than what is known, or after a log's end
+	Ended         []LogID        // logs that went on after the end that the identity sets them
 	Gaps          []Gap          // logs left as they were, for the statements between are missing
 	Refused       []LogID        // logs left out, for there are too many of their kind
 	Equivocations []Equivocation // proofs that were new
@@ -63,6 +68,11 @@ func (s *Store) Import(ctx context.Context, in Incoming) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	drafts, err := s.uniteDrafts(ctx, chain, in.Drafts)
+	if err != nil {
+		return nil, err
+	}
+	chain = drafts.chain
 	for _, st := range in.Statements {
 		if err := st.check(chain); err != nil {
 			return nil, fmt.Errorf("statement %d of %s: %w", st.statement.Seq, st.statement.Log.Signer.Short(), err)
@@ -80,8 +90,11 @@ func (s *Store) Import(ctx context.Context, in Incoming) (*Report, error) {
 	if err := im.sort(ctx, in); err != nil {
 		return nil, err
 	}
-	im.report.Identities = chain.Len() - old.Len()
+	im.report.Identities, im.report.Drafts = chain.Len()-old.Len(), len(drafts.changed)
 	if err := im.write(ctx, old.Len()); err != nil {
+		return nil, err
+	}
+	if err := s.writeDrafts(drafts); err != nil {
 		return nil, err
 	}
 	return &im.report, nil
@@ -190,6 +203,9 @@ func (im *importing) sortLog(log LogID, statements []*SignedStatement) error {
 		seq := st.statement.Seq
 		if closed && (seq > end.Seq || seq == end.Seq && st.id != end.Statement) {
 			im.report.Ignored++
+			if !slices.Contains(im.report.Ended, log) {
+				im.report.Ended = append(im.report.Ended, log)
+			}
 			continue
 		}
 		rel, other := r.relate(st)
@@ -243,10 +259,30 @@ func (im *importing) prove(e Equivocation) error {
 	return nil
 }
 
+// checkOwn finds out whether a new version of the identity ends this copy's log,
+// as it does when the device has a new key: its refs then go on in a new one.
+func (im *importing) checkOwn(known int) error {
+	if im.chain.Len() == known || im.store.key == nil || im.own == (LogID{}) {
+		return nil
+	}
+	blocked, err := im.store.blocked(im.chain, im.own)
+	if err != nil || !blocked {
+		return err
+	}
+	if _, _, err := im.store.readOwn(); isDamage(err) {
+		return nil // what it said is not known; the next update finds out
+	}
+	im.restart = true
+	return nil
+}
+
 // write stores what was decided, each part after those on which it rests.
 func (im *importing) write(ctx context.Context, known int) error {
 	s := im.store
 	if err := s.writeIdentities(im.chain, known); err != nil {
+		return err
+	}
+	if err := im.checkOwn(known); err != nil {
 		return err
 	}
 	if im.restart {

@@ -45,7 +45,7 @@ func (j *journal) record(ctx context.Context, s *SignedStatement) (bool, error) 
 		return false, err
 	}
 	before := s.statement.Seq - 1
-	if seq > before || seq == before && id != s.statement.Previous {
+	if seq != before || id != s.statement.Previous {
 		return false, nil
 	}
 	line := fmt.Sprintf("%d %s\n", s.statement.Seq, s.id)

@@ -88,8 +88,7 @@ func (s *SignedIdentity) Sign(signers ...crypto.Signer) (*SignedIdentity, error)
 		if err != nil {
 			return nil, err
 		}
-		i, found := slices.BinarySearchFunc(c.signatures, sig.Key, func(s Signature, k PeerID) int { return s.Key.Compare(k) })
-		if !found {
+		if i, found := c.signatureOf(sig.Key); !found {
 			c.signatures = slices.Insert(c.signatures, i, sig)
 		}
 	}

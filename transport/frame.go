@@ -28,6 +28,8 @@ const (
 	frameEnd       frameType = 0x1e
 	frameError     frameType = 0x1f
 
+	frameDraft frameType = 0x80 // an identity with too few signatures
+
 	// frameIgnorable is the first of the types that a receiver skips if it does not know them.
 	frameIgnorable frameType = 0x80
 )
@@ -54,6 +56,8 @@ func (t frameType) String() string {
 		return "end"
 	case frameError:
 		return "error"
+	case frameDraft:
+		return "draft"
 	}
 	return fmt.Sprintf("type 0x%02x", byte(t))
 }
@@ -314,7 +318,7 @@ func (f *frameReader) next() (frameType, []byte, error) {
 		if err != nil {
 			return 0, nil, fmt.Errorf("%s frame: %w", t, err)
 		}
-		if t < frameIgnorable {
+		if t < frameIgnorable || t == frameDraft {
 			body, err := readBody(f.r, size)
 			return t, body, err
 		}

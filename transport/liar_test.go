@@ -110,7 +110,7 @@ func TestLyingServer(t *testing.T) {
 			c.flush()
 		}, ErrProtocol},
 		{"endless frames of unknown types", func(c *conn) {
-			for c.writeFrame(frameIgnorable, make([]byte, maxControlFrame)) == nil {
+			for c.writeFrame(frameIgnorable+1, make([]byte, maxControlFrame)) == nil {
 			}
 		}, ErrProtocol},
 		{"endless statements", func(c *conn) {

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
@@ -23,9 +24,13 @@ type Local struct {
 var _ Dataset = (*Local)(nil)
 
 // MaintainersOnly accepts a push if the peer and everybody whose statements it
-// brings are maintainers. Otherwise it fails with an error that wraps [ErrNotAllowed].
+// brings are maintainers. Who is to become one may bring their signature under
+// that change, and nothing else. Otherwise it fails with an error that wraps [ErrNotAllowed].
 func MaintainersOnly(_ context.Context, peer refs.PeerID, identity *refs.Identity, offer *Offer) error {
-	if !isMaintainer(identity, peer) {
+	consents := func(d *refs.SignedIdentity) bool {
+		return isMaintainer(d.Identity(), peer) && slices.Contains(d.Signers(), peer)
+	}
+	if !isMaintainer(identity, peer) && !slices.ContainsFunc(offer.Drafts, consents) {
 		return fmt.Errorf("%w: only maintainers may push here, and %s is none", ErrNotAllowed, peer.Short())
 	}
 	for _, s := range offer.Statements {
@@ -80,6 +85,19 @@ func (l *Local) Proofs(ctx context.Context) ([]refs.Equivocation, error) {
 		return nil, err
 	}
 	return view.Equivocations(), nil
+}
+
+// Drafts implements [Dataset].
+func (l *Local) Drafts(ctx context.Context) ([]*refs.SignedIdentity, error) {
+	drafts, err := l.Refs.Drafts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*refs.SignedIdentity, 0, len(drafts))
+	for _, d := range drafts {
+		list = append(list, d.SignedIdentity)
+	}
+	return list, nil
 }
 
 // KnownLogs returns what a [SyncRequest] says of the logs that are known.

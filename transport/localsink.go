@@ -47,6 +47,14 @@ func (s *LocalSink) Offered(ctx context.Context, offer *Offer) (*Plan, error) {
 			return nil, err
 		}
 	}
+	for _, d := range offer.Drafts {
+		if d.Identity().Previous != chain.CurrentID() {
+			continue // it follows a version that is over here, or not yet known
+		}
+		if _, err := chain.Consent(d); err != nil {
+			return nil, fmt.Errorf("a draft of the identity: %w", err)
+		}
+	}
 	if s.Accept != nil {
 		if err := s.Accept(ctx, chain.Current(), offer); err != nil {
 			return nil, err
@@ -124,6 +132,7 @@ func (s *LocalSink) Complete(ctx context.Context) error {
 		Identities:    s.offer.Identities,
 		Statements:    s.offer.Statements,
 		Equivocations: s.offer.Proofs,
+		Drafts:        s.offer.Drafts,
 		// The peer sends what lies between as far as it has it.
 		AllowGaps: true,
 	})

@@ -183,7 +183,7 @@ func FuzzFrames(f *testing.F) {
 	}
 	f.Add(frames(func(c *conn) { c.writeFrame(frameSync, seedSync().encode()) }))
 	f.Add(frames(func(c *conn) {
-		c.writeFrame(frameIgnorable, []byte("later"))
+		c.writeFrame(frameIgnorable+1, []byte("later"))
 		c.writeFrame(frameEnd, (&endMessage{}).encode())
 		c.writeFrame(frameError, nil)
 	}))

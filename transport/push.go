@@ -19,6 +19,9 @@ type PushRequest struct {
 	Identities []*refs.SignedIdentity
 	// Statements are offered with all objects that their refs reach. At most [MaxLogs].
 	Statements []*refs.SignedStatement
+	// Drafts are next versions of the identity that wait for signatures, at most
+	// [refs.MaxDrafts].
+	Drafts []*refs.SignedIdentity
 }
 
 // PushOptions bounds a push. The zero value means the defaults.
@@ -30,7 +33,7 @@ type PushOptions struct {
 
 // PushResult says what the peer took.
 type PushResult struct {
-	Statements int // statements that were new to the peer
+	Statements int // statements and drafts that were new to the peer
 	Stats      Stats
 }
 
@@ -122,6 +125,10 @@ func (p *pushing) offer() error {
 	if err := p.c.writeFrame(framePush, m.encode()); err != nil {
 		return err
 	}
+	// The peer reads no further than the last identity and statement.
+	if err := p.c.writeDrafts(p.req.Drafts); err != nil {
+		return err
+	}
 	for _, v := range p.req.Identities {
 		if err := p.c.writeFrame(frameIdentity, v.Encode()); err != nil {
 			return err
@@ -179,7 +186,7 @@ func (r *serving) push(ctx context.Context, body []byte) error {
 	}
 	result := resultMessage{statements: uint64(len(offer.Statements))}
 	if local, ok := sink.(*LocalSink); ok {
-		result.statements = uint64(len(local.Report.New))
+		result.statements = uint64(len(local.Report.New) + local.Report.Drafts)
 	}
 	if err := r.c.writeFrame(frameResult, result.encode()); err != nil {
 		return streamError(ctx, "sending the result", err)
@@ -189,7 +196,7 @@ func (r *serving) push(ctx context.Context, body []byte) error {
 
 func (r *serving) readPush(ctx context.Context, m *pushMessage) (*Offer, error) {
 	o := offerReader{offer: Offer{Dataset: m.dataset}}
-	for i := range m.identities + m.statements {
+	for i := uint64(0); i < m.identities+m.statements; {
 		t, body, err := r.c.next()
 		if err != nil {
 			return nil, streamError(ctx, "receiving statements", err)
@@ -198,8 +205,11 @@ func (r *serving) readPush(ctx context.Context, m *pushMessage) (*Offer, error) 
 		if i >= m.identities {
 			expected = frameStatement
 		}
-		if t != expected {
-			return nil, badRequest(unexpected(t, body))
+		if t != frameDraft {
+			if t != expected {
+				return nil, badRequest(unexpected(t, body))
+			}
+			i++
 		}
 		if _, err := o.add(t, body); err != nil {
 			return nil, err

@@ -185,11 +185,28 @@ func (r *serving) sendOffer(
 			return nil, streamError(ctx, "sending equivocations", err)
 		}
 	}
+	drafts, err := ds.Drafts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading drafts of the identity: %w", err)
+	}
+	if err := r.c.writeDrafts(drafts); err != nil {
+		return nil, streamError(ctx, "sending drafts of the identity", err)
+	}
 	err = r.c.writeFrame(frameEnd, (&endMessage{}).encode())
 	if err == nil {
 		err = r.c.flush()
 	}
 	return statements, streamError(ctx, "sending statements", err)
+}
+
+// writeDrafts sends as many drafts as a peer takes.
+func (c *conn) writeDrafts(drafts []*refs.SignedIdentity) error {
+	for _, v := range drafts[:min(len(drafts), refs.MaxDrafts)] {
+		if err := c.writeFrame(frameDraft, v.Encode()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newer returns the statements that are not the known ones, oldest first within a

@@ -17,6 +17,7 @@ type Offer struct {
 	Identities []*refs.SignedIdentity  // versions that this side lacked, in order
 	Statements []*refs.SignedStatement // newer ones of known logs, oldest first, and the newest of unknown logs
 	Proofs     []refs.Equivocation
+	Drafts     []*refs.SignedIdentity // next versions of the identity that too few have signed
 }
 
 // Plan says what is to be complete before an offer is taken.
@@ -60,6 +61,8 @@ type Dataset interface {
 	Since(ctx context.Context, log refs.LogID, seq uint64) ([]*refs.SignedStatement, error)
 	// Proofs returns the equivocations that are known.
 	Proofs(ctx context.Context) ([]refs.Equivocation, error)
+	// Drafts returns the next versions of the identity that wait for signatures.
+	Drafts(ctx context.Context) ([]*refs.SignedIdentity, error)
 	// Receive returns the sink for a push by the peer. It fails with an error that
 	// wraps [ErrNotAllowed] and gives the reason if the peer may not push at all.
 	Receive(ctx context.Context, peer refs.PeerID) (Sink, error)
@@ -109,7 +112,7 @@ type offerReader struct {
 // add takes a frame and reports whether it was one of an offer.
 func (r *offerReader) add(t frameType, body []byte) (bool, error) {
 	switch t {
-	case frameIdentity, frameStatement, frameProof:
+	case frameIdentity, frameStatement, frameProof, frameDraft:
 	default:
 		return false, nil
 	}
@@ -133,11 +136,17 @@ func (r *offerReader) add(t frameType, body []byte) (bool, error) {
 		if v, err = refs.DecodeEquivocation(body); err == nil {
 			r.offer.Proofs = append(r.offer.Proofs, v)
 		}
+	case frameDraft:
+		var v *refs.SignedIdentity
+		if v, err = refs.DecodeSignedIdentity(body); err == nil {
+			r.offer.Drafts = append(r.offer.Drafts, v)
+		}
 	}
 	if err != nil {
 		return true, fmt.Errorf("the peer's %s: %w", t, err)
 	}
-	if len(r.offer.Identities) > MaxIdentities || len(r.offer.Statements) > MaxLogs || len(r.offer.Proofs) > MaxProofs {
+	if len(r.offer.Identities) > MaxIdentities || len(r.offer.Statements) > MaxLogs || len(r.offer.Proofs) > MaxProofs ||
+		len(r.offer.Drafts) > refs.MaxDrafts {
 		return true, protocolError("more identities or statements than are allowed")
 	}
 	for _, s := range r.offer.Statements[max(0, len(r.offer.Statements)-1):] {
