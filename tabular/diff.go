@@ -15,6 +15,9 @@ type DiffOptions struct {
 	Key []string
 	// Keyless compares rows whole even where there is a key.
 	Keyless bool
+	// Columns holds the ids of the fields whose cells are compared in rows that both
+	// tables have; nil stands for all. It changes nothing about how rows are matched.
+	Columns []string
 	// Workers is the number of goroutines that decode; 0 is one per processor.
 	Workers int
 }
@@ -37,6 +40,7 @@ type Diff struct {
 
 	a, b    *Table
 	common  []fieldPair // fields of both, in b's order
+	cells   []fieldPair // those of common whose cells are compared
 	keyPart []fieldPair // those by which rows are matched
 	workers int
 	seed    maphash.Seed
@@ -44,6 +48,7 @@ type Diff struct {
 	blocks  []block
 	strays  []strayPair // rows matched across blocks, by rowB
 	strayAs []int64     // their rows in a, ascending
+	runs    []run       // the rows of both, by a
 	moved   int64       // rows of both that stand in another order
 	spelled bool        // exceptions of the two can be compared
 }
@@ -125,6 +130,12 @@ func Compare(ctx context.Context, a, b *Table, o *DiffOptions) (*Diff, error) {
 	}
 	d := &Diff{a: a, b: b, workers: o.Workers, seed: maphash.MakeSeed()}
 	d.compareSchemas()
+	d.cells = d.common
+	if o.Columns != nil {
+		d.cells = slices.DeleteFunc(slices.Clone(d.common), func(p fieldPair) bool {
+			return !slices.Contains(o.Columns, b.Schema.Fields[p.b].ID)
+		})
+	}
 	if !o.Keyless {
 		d.chooseKey(o.Key)
 	}
@@ -165,6 +176,27 @@ func (d *Diff) matched() []fieldPair {
 		return d.keyPart
 	}
 	return d.common
+}
+
+// RowRun is a number of rows that follow each other in both tables.
+type RowRun struct {
+	A, B int64 // the first row in either, from 0
+	Rows int64
+}
+
+// Matched returns which row of a is which of b: the rows that were matched by the
+// key, or that are equal where rows are compared whole, in a's order. The slice is
+// the caller's.
+func (d *Diff) Matched() []RowRun {
+	list := make([]RowRun, 0, len(d.runs))
+	for _, r := range d.runs {
+		if n := len(list); n > 0 && list[n-1].A+list[n-1].Rows == r.a && list[n-1].B+list[n-1].Rows == r.b {
+			list[n-1].Rows += r.weight
+			continue
+		}
+		list = append(list, RowRun{A: r.a, B: r.b, Rows: r.weight})
+	}
+	return list
 }
 
 // Equal reports whether the tables are the same object.

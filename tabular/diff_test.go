@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -215,7 +216,48 @@ func TestDiffByKey(t *testing.T) {
 		if n != counts {
 			rt.Fatalf("counts %+v, expected %+v", counts, n)
 		}
+		checkMatched(rt, d, a, b)
+		column := rapid.SampledFrom(b.names).Draw(rt, "column")
+		d, err = Compare(t.Context(), d.a, d.b, &DiffOptions{Columns: []string{column}})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		got, _ = changesOf(t, d)
+		want = slices.DeleteFunc(want, func(c plainChange) bool {
+			return c.Kind == RowModified && !slices.ContainsFunc(c.Cells, func(x string) bool { return strings.HasPrefix(x, column+": ") })
+		})
+		for i := range want {
+			if want[i].Kind == RowModified {
+				want[i].Cells = slices.DeleteFunc(slices.Clone(want[i].Cells), func(x string) bool { return !strings.HasPrefix(x, column+": ") })
+			}
+		}
+		if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			rt.Fatalf("of one column: %s", diff)
+		}
 	})
+}
+
+// checkMatched checks that exactly the rows of equal keys are matched.
+func checkMatched(t *rapid.T, d *Diff, a, b *grid) {
+	pairs, common := make(map[int64]int64), 0
+	for _, run := range d.Matched() {
+		for i := range run.Rows {
+			pairs[run.A+i] = run.B + i
+		}
+	}
+	for j, row := range b.rows {
+		i := slices.IndexFunc(a.rows, func(r []string) bool { return r[0] == row[0] })
+		if i < 0 {
+			continue
+		}
+		common++
+		if got, ok := pairs[int64(i)]; !ok || got != int64(j) {
+			t.Fatalf("row %d is matched with %d (%v), expected %d", i, got, ok, j)
+		}
+	}
+	if common != len(pairs) {
+		t.Fatalf("%d rows are matched, expected %d", len(pairs), common)
+	}
 }
 
 func TestDiffWithoutKey(t *testing.T) {

@@ -267,7 +267,7 @@ func (d *Diff) matchRows(ctx context.Context, tree *treeComparison) (ok bool, er
 	for _, p := range d.strays {
 		runs = appendRun(runs, p.rowA, p.rowB)
 	}
-	d.moved = moved(runs)
+	d.moved, d.runs = moved(runs), runs
 	return true, nil
 }
 

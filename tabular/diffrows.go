@@ -102,7 +102,7 @@ func (w *blockDiff) compareCells() error {
 	if w.d.Key == nil || w.a.rows == 0 || w.b.rows == 0 {
 		return nil
 	}
-	for _, p := range w.d.common {
+	for _, p := range w.d.cells {
 		if w.partner == nil && w.a.groups[0].SameCells(p.a, w.b.groups[0], p.b) {
 			continue
 		}
@@ -252,11 +252,11 @@ func (d *Diff) diffStrays(ctx context.Context, deliver func(*blockResult) error)
 	if len(d.strays) == 0 || d.Key == nil {
 		return nil
 	}
-	hashA, err := d.strayHashes(ctx, d.a, func(p strayPair) int64 { return p.rowA }, columnsA(d.common))
+	hashA, err := d.strayHashes(ctx, d.a, func(p strayPair) int64 { return p.rowA }, columnsA(d.cells))
 	if err != nil {
 		return err
 	}
-	hashB, err := d.strayHashes(ctx, d.b, func(p strayPair) int64 { return p.rowB }, columnsB(d.common))
+	hashB, err := d.strayHashes(ctx, d.b, func(p strayPair) int64 { return p.rowB }, columnsB(d.cells))
 	if err != nil {
 		return err
 	}
@@ -372,11 +372,15 @@ func (d *Diff) diffStrayBatch(ctx context.Context, batch []strayPair) (*blockRes
 	if err != nil {
 		return nil, err
 	}
+	compared := make([]bool, len(d.common))
+	for k, f := range d.common {
+		compared[k] = slices.Contains(d.cells, f)
+	}
 	r := &blockResult{}
 	for i, p := range batch {
 		c := Change{Kind: RowModified, RowA: p.rowA, RowB: p.rowB}
 		for k, f := range d.common {
-			if !bytes.Equal(as[i][k], bs[i][k]) {
+			if compared[k] && !bytes.Equal(as[i][k], bs[i][k]) {
 				c.Cells = append(c.Cells, CellChange{ColumnA: f.a, ColumnB: f.b, Old: as[i][k], New: bs[i][k]})
 			}
 		}

@@ -20,6 +20,9 @@ type Options struct {
 	// Key holds the names of the columns by which rows are matched; nil stands for
 	// the tables' own key.
 	Key []string
+	// Columns holds the ids of the fields whose cells are compared where rows are
+	// matched by a key; nil stands for all.
+	Columns []string
 }
 
 // Table is the difference between two versions of a table. Its methods read from
@@ -76,6 +79,9 @@ func Compare(ctx context.Context, path string, old, next *tabular.Table, o *Opti
 
 func (t *Table) compare(ctx context.Context, o *Options) error {
 	var how tabular.DiffOptions
+	if o != nil {
+		how.Columns = o.Columns
+	}
 	if o != nil && o.Key != nil {
 		for _, s := range []*tabular.Schema{t.Old.Schema, t.New.Schema} {
 			ids, err := fieldIDs(s, o.Key)
@@ -93,6 +99,16 @@ func (t *Table) compare(ctx context.Context, o *Options) error {
 	t.Key = FieldNames(t.New.Schema, t.compared.Key)
 	t.Note = duplicatesNote(t.compared)
 	return t.count(ctx)
+}
+
+// Matched returns which rows of the two versions are the same, as
+// [tabular.Diff.Matched] does; nil if there is one version only. Rows that
+// [Table.Paired] joins besides are not among them.
+func (t *Table) Matched() []tabular.RowRun {
+	if t.compared == nil {
+		return nil
+	}
+	return t.compared.Matched()
 }
 
 // Empty reports whether nothing differs.

@@ -60,12 +60,11 @@ func (r *Repo) Cat(ctx context.Context, w io.Writer, spec string, o CatOptions) 
 
 func catTable(ctx context.Context, w io.Writer, t *tabular.Table, o CatOptions) error {
 	var cols []int
-	for _, name := range o.Columns {
-		col := columnOf(t.Schema, name)
-		if col < 0 {
-			return fmt.Errorf("there is no column %q; there are %s: %w", name, strings.Join(allNames(t.Schema), ", "), ErrNotFile)
+	if len(o.Columns) > 0 {
+		var err error
+		if cols, err = positionsOf(t.Schema, o.Columns); err != nil {
+			return err
 		}
-		cols = append(cols, col)
 	}
 	to := o.To
 	if to == 0 {

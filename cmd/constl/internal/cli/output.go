@@ -86,6 +86,8 @@ func (p *progressTasks) report(what string, done, total int64) {
 			unit = progress.Bytes
 		case "comparing files":
 			unit = "files"
+		case "looking through commits":
+			unit = "commits"
 		}
 		t = &shown{task: p.meter.Start(what, total, unit)}
 		p.tasks[what] = t
