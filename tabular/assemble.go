@@ -18,6 +18,7 @@ type groupJob struct {
 	// Set by a worker before done is closed.
 	id      object.ID
 	columns []CellStats // what its cells look like; nil if they were not read
+	source  Source      // what it was read from, without what stands here already
 	err     error
 	done    chan struct{}
 }
@@ -52,6 +53,8 @@ func (b *Builder) cut() error {
 				err = c.addBatch(i.batch)
 			case i.mixed != nil:
 				err = c.addMixed(i.mixed)
+			case i.known != nil:
+				err = c.addKnown(&i)
 			default:
 				err = c.addGroup(i.table, i.ref)
 			}
@@ -206,6 +209,10 @@ func (b *Builder) assemble() error {
 		}
 		if err := tree.add(child{id: j.id, rows: int64(j.rows), tail: j.tail}); err != nil {
 			return err
+		}
+		if b.o.Trace {
+			j.source.ID, j.source.Rows, j.source.Tail, j.source.Columns = j.id, j.rows, j.tail, j.columns
+			b.sources = append(b.sources, j.source)
 		}
 		for i := range j.columns {
 			b.columns[i] = b.columns[i].Join(j.columns[i])

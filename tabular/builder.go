@@ -27,6 +27,8 @@ type BuilderOptions struct {
 	// Recycle, if not nil, is called with every batch that was given to Add when
 	// the builder needs it no more, from any goroutine.
 	Recycle func(Rows)
+	// Trace asks for [Builder.Sources].
+	Trace bool
 }
 
 // Older is a table of an earlier version.
@@ -64,6 +66,7 @@ type Builder struct {
 	// Set by the cutter and the assembler, read after both have ended.
 	rising  bool
 	columns []CellStats
+	sources []Source
 	root    child
 	height  int
 }
@@ -74,6 +77,9 @@ type item struct {
 	table *Table // with ref: a group of another table
 	ref   GroupRef
 	mixed *mixed
+	known *Source // with raw and parse: a group that is known by its bytes
+	raw   []byte
+	parse func(raw []byte) (Rows, error)
 }
 
 // NewBuilder returns a Builder of a table with the given number of columns, whose

@@ -37,6 +37,9 @@ type Rows struct {
 	Buf        []byte
 	Cells      []Ref
 	Exceptions []Exception // sorted; their Row counts from the batch's first row
+	// Ends holds where each row ends in the file's bytes, if these stand at the
+	// beginning of Buf, each batch's behind those of the one before; else nil. See [Source].
+	Ends []uint32
 }
 
 // Len returns the number of rows.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/constl/constl/object"
+	"github.com/zeebo/blake3"
 )
 
 // desk is the working memory of one of a Builder's workers.
@@ -13,6 +14,7 @@ type desk struct {
 	cells   Cells
 	payload []byte // of all segments of the group
 	ends    []int
+	hash    *blake3.Hasher // of a group's source
 }
 
 // store encodes a group and puts it and its segments.
@@ -25,8 +27,12 @@ func (d *desk) store(b *Builder, j *groupJob) error {
 		d.ends = append(d.ends, len(d.payload))
 		j.columns[col] = d.encoder.Stats()
 	}
-	if gatherExceptions(&d.cells, j.spans) {
+	odd := gatherExceptions(&d.cells, j.spans)
+	if odd {
 		d.payload = d.encoder.Append(d.payload, d.cells)
+	}
+	if b.o.Trace {
+		j.source = d.trace(j.spans, odd)
 	}
 	d.ends = append(d.ends, len(d.payload))
 	return d.putGroup(b, j, nil)

@@ -11,6 +11,7 @@
 //	config.json  settings of this dataset
 //	remotes.json what was last seen at each remote
 //	stat         hashes of unchanged files, by their stamps; only a saving
+//	traces/      where row groups stand in large tables' files; only a saving
 //	cloning      the id of a dataset whose clone is not complete yet
 //	merge.json   a merge that waits for its conflicts to be resolved
 //	lock         held while the folder or HEAD changes

@@ -2,6 +2,8 @@ package repo
 
 import (
 	"context"
+	"fmt"
+	"os"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/pack"
@@ -42,6 +44,9 @@ func (r *Repo) GC(ctx context.Context) (*GCResult, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if err := os.RemoveAll(r.path(tracesDir)); err != nil {
+		return res, fmt.Errorf("removing what was only a saving: %w", err)
 	}
 	res.After, err = r.store.Stats()
 	return res, err

@@ -27,6 +27,7 @@ const (
 	refsDir     = "refs"
 	headFile    = "HEAD"
 	statFile    = "stat"
+	tracesDir   = "traces"
 	mergeFile   = "merge.json"
 	remotesFile = "remotes.json"
 	lockFile    = "lock"

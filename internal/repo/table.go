@@ -17,12 +17,15 @@ import (
 // storeTable reads the file as a table. An entry without an id says that it is
 // none, and the note why.
 func (s *snapshot) storeTable(ctx context.Context, f worktree.File, old object.TreeEntry, known bool) (entry object.TreeEntry, note *Recorded, err error) {
-	o := &csv.ReadOptions{Name: f.Path}
+	o := &csv.ReadOptions{Name: f.Path, KeepTrace: s.describe && f.Size >= minTraced}
 	if known && old.Type == object.TypeTable {
 		if o.Parent, err = tabular.Open(ctx, s.r.store, old.ID); err != nil {
 			return entry, nil, err
 		}
 		o.Older = s.olderTables(ctx, f.Path, old.ID)
+		if f.Size >= minTraced {
+			o.Trace = s.r.traceOf(old.ID)
+		}
 	}
 	if res, ok := s.resource(f.Path); ok && len(res.Fields()) > 0 {
 		o.Types = make(map[string]tabular.Type)
@@ -46,6 +49,7 @@ func (s *snapshot) storeTable(ctx context.Context, f worktree.File, old object.T
 	if err != nil {
 		return entry, nil, err
 	}
+	s.r.keepTrace(old.ID, res.Trace)
 	note.Table = &TableInfo{ID: res.Table, Rows: res.Rows, Schema: res.Schema, New: o.Parent == nil}
 	note.Note = tableNote(res)
 	return object.TreeEntry{Type: object.TypeTable, ID: res.Table, Size: res.Size, Sum: res.Sum}, note, nil

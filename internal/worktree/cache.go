@@ -1,7 +1,6 @@
 package worktree
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -132,14 +131,9 @@ func (c *Cache) Save(files []File) error {
 	if len(c.fresh) > 0 {
 		c.merge(files)
 	}
-	// Without a sync: what a crash leaves of it is either whole or not believed.
-	tmp := fmt.Sprintf("%s-%d.tmp", c.path, os.Getpid())
-	err := os.WriteFile(tmp, c.encode(), 0o644)
-	if err == nil {
-		err = durable.Rename(tmp, c.path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("saving the stat cache: %w", err), os.Remove(tmp))
+	// What a crash leaves of it is either whole or not believed.
+	if err := durable.WriteDerived(c.path, c.encode()); err != nil {
+		return fmt.Errorf("saving the stat cache: %w", err)
 	}
 	c.changed = false
 	return nil

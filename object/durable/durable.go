@@ -25,6 +25,20 @@ func Rename(from, to string) error { return rename(from, to) }
 // SyncDir makes the names in a folder durable, where the system can.
 func SyncDir(dir string) error { return syncDir(dir) }
 
+// WriteDerived is WriteFile without permissions of its own and without a sync: for
+// what can be made again, and whose reader finds out whether it is whole.
+func WriteDerived(path string, data []byte) error {
+	tmp := fmt.Sprintf("%s-%d.tmp", path, os.Getpid())
+	err := os.WriteFile(tmp, data, 0o644)
+	if err == nil {
+		err = rename(tmp, path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("writing %s: %w", filepath.Base(path), err), os.Remove(tmp))
+	}
+	return nil
+}
+
 // WriteFile puts a file with the given content and permissions (before the
 // umask) in place of whatever was there. Whoever reads it sees the old content or
 // the new one, after a crash too. The temporary file stands in the same folder

@@ -54,6 +54,7 @@ type run struct {
 	n    int    // number of bytes
 
 	refs       []tabular.Ref
+	ends       []uint32
 	exceptions []tabular.Exception
 	row        int
 	before     int // where the last row ended
@@ -78,7 +79,7 @@ func (p *parser) parse(buf []byte, final bool, into tabular.Rows) parsed {
 	buf = slices.Grow(buf, wideBytes)
 	r := &run{
 		parser: p, buf: buf, wide: buf[:n+wideBytes], n: n, final: final,
-		refs: into.Cells[:0], exceptions: into.Exceptions[:0], nextQuote: -1, nextCR: -1,
+		refs: into.Cells[:0], ends: into.Ends[:0], exceptions: into.Exceptions[:0], nextQuote: -1, nextCR: -1,
 	}
 	if p.d.quote == 0 {
 		r.nextQuote = math.MaxInt
@@ -101,10 +102,11 @@ func (p *parser) parse(buf []byte, final bool, into tabular.Rows) parsed {
 			out.noEnd = final && next == n && !r.ended(next)
 		}
 		r.row++
+		r.ends = append(r.ends, uint32(next))
 		r.before, pos = next, next
 	}
 	out.done = r.before
-	out.rows = tabular.Rows{Width: len(p.rules), Buf: r.buf, Cells: r.refs, Exceptions: r.exceptions}
+	out.rows = tabular.Rows{Width: len(p.rules), Buf: r.buf, Cells: r.refs, Exceptions: r.exceptions, Ends: r.ends}
 	return out
 }
 

@@ -31,6 +31,10 @@ type ReadOptions struct {
 	// Types holds the types that people declared, by the fields' names; the others
 	// are inferred.
 	Types map[string]tabular.Type
+	// Trace is that of Parent and the file that it was read from, if it was kept.
+	Trace *Trace
+	// KeepTrace asks for the new table's trace.
+	KeepTrace bool
 	// Workers is the number of goroutines that parse, and of those that encode;
 	// 0 is one per processor.
 	Workers int
@@ -53,6 +57,8 @@ type Result struct {
 	// KeyMissing holds the names or ids of key fields, declared or the parent's,
 	// that the file does not have. The table then has no key, or an inferred one.
 	KeyMissing []string
+	// Trace is the file's, if it was asked for and is of use, else nil.
+	Trace *Trace
 }
 
 // Read builds the table that a file holds and puts its objects into rw. The table
@@ -74,14 +80,15 @@ func Read(ctx context.Context, rw object.ReadWriter, r io.Reader, o *ReadOptions
 	res := &Result{Schema: &tabular.Schema{}, Layout: s.Layout()}
 	infer := res.plan(s, o)
 	opts := &tabular.BuilderOptions{
-		Parent: o.Parent, ParentColumns: columnsIn(o.Parent, res.Schema), Workers: o.Workers, Recycle: s.Recycle,
+		Parent: o.Parent, ParentColumns: columnsIn(o.Parent, res.Schema), Workers: o.Workers, Recycle: s.Recycle, Trace: o.KeepTrace,
 	}
 	for _, t := range o.Older {
 		opts.Older = append(opts.Older, tabular.Older{Table: t, Columns: columnsIn(t, res.Schema)})
 	}
 	b := tabular.NewBuilder(ctx, rw, len(res.Schema.Fields), res.Schema.ChunkColumns(), opts)
 	defer b.Close()
-	if err := s.Scan(ctx, o.Workers, b.Add); err != nil {
+	take := taker{rows: b.Add, known: func(g *tabular.Source, raw []byte) error { return b.AddKnown(g, raw, s.parseKnown) }}
+	if err := s.scan(ctx, o.Workers, res.knownGroups(s, o), take); err != nil {
 		return nil, asNotTable(err)
 	}
 	if err := res.finish(ctx, b, s, o, infer); err != nil {
@@ -218,6 +225,11 @@ func (res *Result) finish(ctx context.Context, b *tabular.Builder, s *Scanner, o
 	}
 	res.Rows, res.Oddities = s.Rows(), s.Oddities()
 	res.Sum, res.Size = s.Sum()
+	if o.KeepTrace {
+		if err := res.trace(b, s); err != nil {
+			return err
+		}
+	}
 	return ctx.Err()
 }
 

@@ -171,6 +171,9 @@ func (s *Scanner) Recycle(rows tabular.Rows) {
 	case s.buffers <- rows.Buf[:0]:
 	default:
 	}
+	if rows.Cells == nil {
+		return
+	}
 	rows.Buf = nil
 	clear(rows.Exceptions)
 	select {
@@ -204,6 +207,8 @@ func (s *Scanner) spareRows() tabular.Rows {
 type slab struct {
 	raw    []byte
 	final  bool
+	group  *tabular.Source // the row group that it likely is, or nil
+	known  bool            // it is that group
 	err    error
 	parsed parsed
 	done   chan struct{}
@@ -216,6 +221,17 @@ type slab struct {
 // be written back, with the error of the reader or of fn, or when ctx ends. No
 // goroutine outlives it.
 func (s *Scanner) Scan(ctx context.Context, workers int, fn func(tabular.Rows) error) error {
+	return s.scan(ctx, workers, nil, taker{rows: fn})
+}
+
+// taker takes over what a scan delivers.
+type taker struct {
+	rows  func(tabular.Rows) error
+	known func(group *tabular.Source, raw []byte) error // if there are groups to know
+}
+
+// scan is Scan with the row groups that may stand in the file, in order.
+func (s *Scanner) scan(ctx context.Context, workers int, groups []tabular.Source, take taker) error {
 	if s.scanned {
 		return errors.New("csv: a scanner scans once")
 	}
@@ -231,28 +247,30 @@ func (s *Scanner) Scan(ctx context.Context, workers int, fn func(tabular.Rows) e
 	for range workers {
 		wg.Go(func() {
 			for x := range todo {
-				x.parsed = s.parser.parse(x.raw, x.final, s.spareRows())
+				if x.known = x.group != nil && object.Sum(x.raw) == x.group.Sum; !x.known {
+					x.parsed = s.parser.parse(x.raw, x.final, s.spareRows())
+				}
 				close(x.done)
 			}
 		})
 	}
 	text := io.MultiReader(bytes.NewReader(s.window[s.sniffed.body:]), s.text)
-	split := &splitter{r: text, d: s.parser.d, size: s.slab, get: s.buffer}
+	split := &splitter{r: text, d: s.parser.d, size: s.slab, get: s.buffer, groups: groups}
 	s.window = nil
 	wg.Go(func() {
 		defer close(queue)
 		defer close(todo)
 		split.run(ctx, queue, todo)
 	})
-	return s.deliver(ctx, queue, fn)
+	return s.deliver(ctx, queue, take)
 }
 
 // run cuts the whole text. Every slab goes to the queue first and, but for one
 // that says why there is no more, to a parser.
 func (s *splitter) run(ctx context.Context, queue, todo chan<- *slab) {
 	for {
-		x := &slab{done: make(chan struct{})}
-		x.raw, x.final, x.err = s.next()
+		x := s.next()
+		x.done = make(chan struct{})
 		if x.err != nil {
 			close(x.done)
 		}
@@ -278,7 +296,7 @@ func (s *splitter) run(ctx context.Context, queue, todo chan<- *slab) {
 // deliver puts the slabs' rows in order. A slab that did not end where a row
 // ends shows that the next one does not begin where a row begins: it is parsed
 // again behind what was left.
-func (s *Scanner) deliver(ctx context.Context, queue <-chan *slab, fn func(tabular.Rows) error) error {
+func (s *Scanner) deliver(ctx context.Context, queue <-chan *slab, take taker) error {
 	var left []byte
 	for x := range queue {
 		select {
@@ -290,6 +308,14 @@ func (s *Scanner) deliver(ctx context.Context, queue <-chan *slab, fn func(tabul
 			return s.readError(x.err)
 		}
 		raw, p := x.raw, x.parsed
+		if x.known && len(left) == 0 {
+			s.rows += int64(x.group.Rows)
+			s.lines += s.countLines(raw)
+			if err := take.known(x.group, raw); err != nil {
+				return err
+			}
+			continue
+		}
 		if len(left) > 0 {
 			raw = append(append(make([]byte, 0, len(left)+len(raw)+wideBytes), left...), raw...)
 			s.Recycle(p.rows)
@@ -310,7 +336,7 @@ func (s *Scanner) deliver(ctx context.Context, queue <-chan *slab, fn func(tabul
 		}
 		if p.rows.Len() == 0 {
 			s.Recycle(p.rows)
-		} else if err := fn(p.rows); err != nil {
+		} else if err := take.rows(p.rows); err != nil {
 			return err
 		}
 		if x.final {

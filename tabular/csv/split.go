@@ -24,10 +24,25 @@ type splitter struct {
 	carry []byte                // read, and not yet part of a slab
 	get   func(size int) []byte // an empty buffer of at least this capacity
 	eof   bool
+
+	groups []tabular.Source // that may come, in order; see known.go
+	lost   int              // bytes since one was found
 }
 
-// next returns the next slab, which ends with a line end unless it is final.
-func (s *splitter) next() (slab []byte, final bool, err error) {
+// next returns the next slab.
+func (s *splitter) next() *slab {
+	for len(s.groups) > 0 {
+		if x := s.nextKnown(); x != nil {
+			return x
+		}
+	}
+	x := &slab{}
+	x.raw, x.final, x.err = s.cut()
+	return x
+}
+
+// cut returns the next slab, which ends with a line end unless it is final.
+func (s *splitter) cut() (slab []byte, final bool, err error) {
 	target := max(s.size, len(s.carry)+1)
 	buf := append(s.get(target+wideBytes), s.carry...)
 	s.carry = nil
