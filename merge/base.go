@@ -45,6 +45,32 @@ func AheadBehind(ctx context.Context, r object.Reader, ours, theirs object.ID) (
 	return ahead, behind, nil
 }
 
+// Missing returns the commits that theirs leads to and ours does not; a zero ours
+// leads to none. As in [AheadBehind], wrong clocks can make them too many, never
+// too few. It fails if a commit cannot be read.
+func Missing(ctx context.Context, r object.Reader, ours, theirs object.ID) (map[object.ID]*object.Commit, error) {
+	w := newWalk(ctx, r)
+	var err error
+	if ours.IsZero() {
+		err = w.mark(theirs, markTheirs)
+	} else if err = w.meet(ours, theirs); err == nil {
+		w.onlyKnown = true
+	}
+	if err == nil {
+		err = w.finish()
+	}
+	if err != nil {
+		return nil, err
+	}
+	missing := make(map[object.ID]*object.Commit)
+	for id, m := range w.marks {
+		if m&markBoth == markTheirs {
+			missing[id] = w.commits[id]
+		}
+	}
+	return missing, nil
+}
+
 // Bases returns the merge bases of two commits: those that both have and that no
 // other commit which both have leads to. Commonly that is one; none if the two
 // have nothing in common; several after a criss-cross merge, then in the order

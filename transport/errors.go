@@ -71,6 +71,10 @@ func codeOf(err error) (Code, string) {
 	if errors.As(err, &remote) {
 		return codeInternal, ""
 	}
+	if errors.Is(err, ErrNotFound) {
+		// Whether there is no such dataset or none for this peer is not told.
+		return 1, ""
+	}
 	for i, sentinel := range wireCodes {
 		if errors.Is(err, sentinel) {
 			text := strings.TrimPrefix(err.Error(), sentinel.Error())

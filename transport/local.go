@@ -19,9 +19,11 @@ type Local struct {
 	// valid. An error should wrap [ErrNotAllowed] and give the reason, which the
 	// peer is shown. Nil means [MaintainersOnly].
 	Accept func(ctx context.Context, peer refs.PeerID, identity *refs.Identity, offer *Offer) error
+	// Proposals says which proposals are taken; nil takes none.
+	Proposals *Proposals
 }
 
-var _ Dataset = (*Local)(nil)
+var _ PeerDataset = (*Local)(nil)
 
 // MaintainersOnly accepts a push if the peer and everybody whose statements it
 // brings are maintainers. Who is to become one may bring their signature under
@@ -64,13 +66,17 @@ func (l *Local) Heads(ctx context.Context) ([]*refs.SignedStatement, error) {
 	if err != nil {
 		return nil, err
 	}
+	return headsOf(view, func(*refs.SignedStatement) bool { return true }), nil
+}
+
+func headsOf(view *refs.View, wanted func(*refs.SignedStatement) bool) []*refs.SignedStatement {
 	var heads []*refs.SignedStatement
 	for _, log := range view.Logs() {
-		if log.Head != nil && log.Damaged == nil {
+		if log.Head != nil && log.Damaged == nil && wanted(log.Head) {
 			heads = append(heads, log.Head)
 		}
 	}
-	return heads, nil
+	return heads
 }
 
 // Since implements [Dataset].
@@ -131,10 +137,16 @@ func (l *Local) Haves(ctx context.Context) ([]object.ID, error) {
 			statements = append(statements, log.Head)
 		}
 	}
+	return havesOf(ctx, l.Store, statements)
+}
+
+// havesOf returns the commits that the statements lead to and that are held, at
+// most [MaxHaves].
+func havesOf(ctx context.Context, objects object.Reader, statements []*refs.SignedStatement) ([]object.ID, error) {
 	seen := make(map[object.ID]bool)
 	var haves []object.ID
 	for _, id := range Targets(statements, []refs.Pattern{"*"}) {
-		commit, err := peel(ctx, l.Store, id)
+		commit, err := peel(ctx, objects, id)
 		if err != nil {
 			return nil, err
 		}
@@ -175,11 +187,32 @@ func (l *Local) Receive(_ context.Context, peer refs.PeerID) (Sink, error) {
 	if accept == nil {
 		accept = MaintainersOnly
 	}
-	return &LocalSink{
+	sink := &pushSink{proposals: l.Proposals, peer: peer}
+	sink.LocalSink = LocalSink{
 		Objects: l.Store,
 		Refs:    l.Refs,
 		Accept: func(ctx context.Context, identity *refs.Identity, offer *Offer) error {
 			return accept(ctx, peer, identity, offer)
 		},
-	}, nil
+	}
+	return sink, nil
+}
+
+// For implements [PeerDataset]: a peer is not shown the proposals of others unless
+// it is one of those who decide about them.
+func (l *Local) For(peer refs.PeerID) Dataset { return &shown{l, peer} }
+
+// shown is a dataset as one peer may see it.
+type shown struct {
+	*Local
+	peer refs.PeerID
+}
+
+// Heads implements [Dataset].
+func (s *shown) Heads(ctx context.Context) ([]*refs.SignedStatement, error) {
+	view, err := s.Refs.View(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return headsOf(view, func(head *refs.SignedStatement) bool { return view.Shows(head, s.peer) }), nil
 }

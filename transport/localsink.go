@@ -142,3 +142,12 @@ func (s *LocalSink) Complete(ctx context.Context) error {
 	s.Report = report
 	return nil
 }
+
+// Taken returns how many logs got new statements, and how many drafts were new,
+// after Complete.
+func (s *LocalSink) Taken() int {
+	if s.Report == nil {
+		return 0
+	}
+	return len(s.Report.New) + s.Report.Drafts
+}

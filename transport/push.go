@@ -144,7 +144,7 @@ func (p *pushing) offer() error {
 
 // push serves a push: it reads the offer, lets the dataset decide, fetches what
 // is missing and takes the statements.
-func (r *serving) push(ctx context.Context, body []byte) error {
+func (r *serving) push(ctx context.Context, body []byte) (err error) {
 	m, err := decodePush(body)
 	if err != nil {
 		return badRequest(err)
@@ -165,15 +165,22 @@ func (r *serving) push(ctx context.Context, body []byte) error {
 	if err != nil {
 		return err
 	}
+	if c, ok := sink.(io.Closer); ok {
+		defer func() { err = errors.Join(err, c.Close()) }()
+	}
 	store := sink.Store()
 	release, err := hold(ctx, store)
 	if err != nil {
 		return err
 	}
 	defer release()
+	recv := &receiver{c: r.c, store: store, codec: &r.server.codec, stats: &r.stats, maxBytes: r.server.o.MaxPushBytes, limit: "max-push-bytes"}
+	if plan.MaxBytes > 0 && (recv.maxBytes == 0 || plan.MaxBytes < recv.maxBytes) {
+		recv.maxBytes, recv.limit = plan.MaxBytes, plan.Limit
+	}
 	f := &fetcher{
 		c:      r.c,
-		recv:   &receiver{c: r.c, store: store, codec: &r.server.codec, stats: &r.stats, maxBytes: r.server.o.MaxPushBytes},
+		recv:   recv,
 		reader: store,
 		plan:   plan,
 		stats:  &r.stats,
@@ -185,8 +192,8 @@ func (r *serving) push(ctx context.Context, body []byte) error {
 		return err
 	}
 	result := resultMessage{statements: uint64(len(offer.Statements))}
-	if local, ok := sink.(*LocalSink); ok {
-		result.statements = uint64(len(local.Report.New) + local.Report.Drafts)
+	if local, ok := sink.(interface{ Taken() int }); ok {
+		result.statements = uint64(local.Taken())
 	}
 	if err := r.c.writeFrame(frameResult, result.encode()); err != nil {
 		return streamError(ctx, "sending the result", err)

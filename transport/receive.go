@@ -20,6 +20,7 @@ type receiver struct {
 	stats    *Stats
 	progress func(Progress)
 	maxBytes int64
+	limit    string // the name of that bound
 
 	verify    verifier
 	solicited idSet // may be sent; marked when it came
@@ -129,7 +130,7 @@ func (r *receiver) object(ctx context.Context, body []byte) error {
 		return fmt.Errorf("%w: %s came twice", ErrForged, id)
 	}
 	if r.total += int64(e.Length); r.maxBytes > 0 && r.total > r.maxBytes {
-		return fmt.Errorf("%w: more than %d bytes of objects", ErrTooLarge, r.maxBytes)
+		return fmt.Errorf("%w: more than %d bytes of objects (limit %s)", ErrTooLarge, r.maxBytes, r.limit)
 	}
 	r.solicited.mark(id)
 	var base object.Object

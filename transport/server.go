@@ -60,6 +60,7 @@ type serving struct {
 	c       *conn
 	peer    refs.PeerID
 	dataset object.ID
+	asked   time.Time // when the dataset was named
 	stats   Stats
 }
 
@@ -71,6 +72,9 @@ func (s *Server) Serve(ctx context.Context, peer refs.PeerID, stream io.ReadWrit
 	release := c.guard(ctx, s.o.Stall, s.o.MinProgress)
 	r := &serving{server: s, c: c, peer: peer}
 	err := r.admit(ctx)
+	if errors.Is(err, ErrNotFound) {
+		hush(ctx, r.asked)
+	}
 	if err != nil {
 		c.fail(err)
 	}
@@ -85,6 +89,20 @@ func (s *Server) Serve(ctx context.Context, peer refs.PeerID, stream io.ReadWrit
 		s.o.Done(peer, r.dataset, r.stats, err)
 	}
 	return err
+}
+
+// hushTime is after how long a peer is told that there is no such dataset, from its
+// request on: whoever asks for one that it may not see must not learn from the
+// clock that it was looked at.
+const hushTime = 50 * time.Millisecond
+
+func hush(ctx context.Context, asked time.Time) {
+	timer := time.NewTimer(time.Until(asked.Add(hushTime)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 func (r *serving) admit(ctx context.Context) error {
@@ -112,7 +130,7 @@ func (r *serving) admit(ctx context.Context) error {
 
 // open finds the dataset and checks that the peer may read it.
 func (r *serving) open(ctx context.Context, id object.ID) (Dataset, []*refs.SignedIdentity, error) {
-	r.dataset = id
+	r.dataset, r.asked = id, time.Now()
 	ds, err := r.server.find(ctx, r.peer, id)
 	if err != nil {
 		return nil, nil, err
@@ -123,6 +141,9 @@ func (r *serving) open(ctx context.Context, id object.ID) (Dataset, []*refs.Sign
 	}
 	if len(identities) == 0 || !identities[len(identities)-1].Identity().MayRead(r.peer) {
 		return nil, nil, ErrNotFound
+	}
+	if p, ok := ds.(PeerDataset); ok {
+		ds = p.For(r.peer)
 	}
 	return ds, identities, nil
 }

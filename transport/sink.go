@@ -28,6 +28,10 @@ type Plan struct {
 	// Haves are commits that are held with everything they link to, the likeliest to
 	// be near the roots first. Only the first [MaxHaves] are sent to the peer.
 	Haves []object.ID
+	// MaxBytes, if not 0, is the most bytes of objects, uncompressed, that the peer
+	// may bring, and Limit the name of that bound.
+	MaxBytes int64
+	Limit    string
 }
 
 // Sink is where an exchange puts what it receives. One exchange calls its methods
@@ -44,6 +48,13 @@ type Sink interface {
 	// Complete is called when everything that the plan's roots reach is stored. It
 	// takes over the offer's identities and statements.
 	Complete(ctx context.Context) error
+}
+
+// PeerDataset is a [Dataset] that is not the same for every peer.
+type PeerDataset interface {
+	Dataset
+	// For returns the dataset as the peer may see it.
+	For(peer refs.PeerID) Dataset
 }
 
 // Dataset is what a server serves. Its methods are safe for use by several

@@ -191,7 +191,7 @@ func (s *syncing) objects(ctx context.Context, plan *Plan) error {
 	store := s.sink.Store()
 	recv := &receiver{
 		c: s.c, store: store, codec: &entry.Codec{}, stats: &s.result.Stats,
-		progress: s.o.Progress, maxBytes: s.o.MaxBytes,
+		progress: s.o.Progress, maxBytes: s.o.MaxBytes, limit: "max-bytes",
 	}
 	if !s.withoutObjects() {
 		// The peer sends what its statements point to, whatever this side believes.

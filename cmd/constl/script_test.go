@@ -158,15 +158,20 @@ func startServer(dir, home string, lines int, args ...string) (*served, []string
 	return srv, urls, nil
 }
 
-// cmdServe: serve NAME DIR… serves datasets as the current person until stopserve
-// NAME, and sets $URL to the address of the last.
+// cmdServe: serve NAME [--FLAG=VALUE…] DIR… serves datasets as the current person until
+// stopserve NAME, and sets $URL to the address of the last.
 func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	s := scriptOf(ts)
 	var flags []string
-	for _, dir := range args[1:] {
-		flags = append(flags, "--dataset", dir)
+	dirs := 0
+	for _, arg := range args[1:] {
+		if !strings.HasPrefix(arg, "--") {
+			arg = "--dataset=" + arg
+			dirs++
+		}
+		flags = append(flags, arg)
 	}
-	srv, urls, err := startServer(ts.MkAbs("."), ts.Getenv("CONSTL_HOME"), len(args)-1, flags...)
+	srv, urls, err := startServer(ts.MkAbs("."), ts.Getenv("CONSTL_HOME"), dirs, flags...)
 	ts.Check(err)
 	s.servers[args[0]] = srv
 	ts.Setenv("URL", urls[len(urls)-1])

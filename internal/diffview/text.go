@@ -106,3 +106,7 @@ func clipPair(a, b string, n int) (string, string) {
 func pad(text string, n int) string {
 	return text + strings.Repeat(" ", max(0, n-columnsOf(text)))
 }
+
+// Line returns a text that a stranger may have written as one line that is safe to
+// print.
+func Line(text string) string { return visible(text) }

@@ -104,7 +104,7 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 	}
 	s.finish()
 	if merging != nil {
-		if err := r.endMerge(merging); err != nil {
+		if err := r.finishMerge(ctx, merging, id); err != nil {
 			return nil, err
 		}
 	}

@@ -10,6 +10,7 @@
 //	HEAD         the branch that is checked out, or a commit's id
 //	config.json  settings of this dataset
 //	remotes.json what was last seen at each remote
+//	proposals.json  what was noted of proposals: when they came, who took ours
 //	stat         hashes of unchanged files, by their stamps; only a saving
 //	traces/      where row groups stand in large tables' files; only a saving
 //	cloning      the id of a dataset whose clone is not complete yet

@@ -40,6 +40,16 @@ var (
 	ErrDetached = errors.New("no branch is checked out")
 	// ErrUnrelated says that two commits have no common ancestor.
 	ErrUnrelated = errors.New("no common history")
+	// ErrNoProposal says that no proposal of that id is known.
+	ErrNoProposal = errors.New("no such proposal")
+	// ErrNothingToPropose says that the maintainers have everything already.
+	ErrNothingToPropose = errors.New("nothing to propose")
+	// ErrAnswered says that a proposal was answered before.
+	ErrAnswered = errors.New("already answered")
+	// ErrNotMaintainer says that this device's owner may not decide that.
+	ErrNotMaintainer = errors.New("not for you to decide")
+	// ErrWrongBranch says that another branch is checked out than the one concerned.
+	ErrWrongBranch = errors.New("another branch is checked out")
 	// ErrMismatch says that what lies here is not what was cited.
 	ErrMismatch = errors.New("not what was cited")
 )

@@ -38,6 +38,8 @@ type mergeState struct {
 	Tree      object.ID        `json:"tree"` // what was put into the folder
 	Message   string           `json:"message"`
 	Conflicts []merge.Conflict `json:"conflicts"`
+	// Proposal is the tag of the proposal that the merge accepts, if it does.
+	Proposal object.ID `json:"proposal,omitzero"`
 }
 
 // Merge brings the changes that the other revision has into what is checked out.
@@ -111,6 +113,8 @@ type joining struct {
 	// history that led there.
 	single bool
 	base   object.ID
+	// proposal is the tag of the proposal that is accepted, if one is.
+	proposal object.ID
 }
 
 // join merges, and puts the result into the folder as a commit or as conflicts.
@@ -146,7 +150,7 @@ func (r *Repo) join(ctx context.Context, head Head, j joining, res *MergeResult)
 		return fmt.Errorf("%w: the changes are there already", ErrNothing)
 	}
 	state := &mergeState{Ours: head.Commit, Theirs: j.theirs, Single: j.single, Base: j.base,
-		Tree: merged.Tree, Message: j.Message, Conflicts: res.Conflicts}
+		Tree: merged.Tree, Message: j.Message, Conflicts: res.Conflicts, Proposal: j.proposal}
 	var id object.ID
 	if len(merged.Conflicts) == 0 {
 		if id, err = r.putCommit(ctx, batch, merged.Tree, parentsOf(head, state), j.Message); err != nil {
@@ -161,7 +165,8 @@ func (r *Repo) join(ctx context.Context, head Head, j joining, res *MergeResult)
 
 // mergeTrees merges what is checked out with what is joined to it, and looks
 // whether the result keeps the rules of datapackage.json. The files of merged
-// tables are staged as they are printed, so that each is printed once.
+// tables are staged as they are printed, so that each is printed once; a nil stage
+// takes none.
 func (r *Repo) mergeTrees(ctx context.Context, rw object.ReadWriter, stage *worktree.Stage, head object.ID, j *joining) (*merge.Result, error) {
 	ours, err := object.ReadCommit(ctx, r.store, head)
 	if err != nil {
@@ -182,7 +187,9 @@ func (r *Repo) mergeTrees(ctx context.Context, rw object.ReadWriter, stage *work
 	if err != nil {
 		return nil, err
 	}
-	o.Keep = stage.Write
+	if stage != nil {
+		o.Keep = stage.Write
+	}
 	var merged *merge.Result
 	if j.single {
 		merged, err = merge.Trees(ctx, rw, base.Tree, ours.Tree, theirs.Tree, o)

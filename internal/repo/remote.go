@@ -122,6 +122,7 @@ func (r *Repo) remember(ctx context.Context, remote Remote) (*upstream, error) {
 	for name := range peers {
 		names = append(names, name)
 	}
+	names = slices.DeleteFunc(names, refs.Name.Aside)
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		agreed, err := r.agreed(ctx, view, name, own)

@@ -33,6 +33,8 @@ const (
 	lockFile    = "lock"
 	journalDir  = "journal"
 	cloningFile = "cloning"
+
+	proposalsFile = "proposals.json"
 )
 
 // DefaultBranch is the first branch of a new dataset.

@@ -94,7 +94,7 @@ func sound(t testing.TB, r *Repo) {
 // serving serves the dataset until the test ends or stop is called.
 func serving(t testing.TB, r *Repo) (url refs.URL, stop func()) {
 	t.Helper()
-	shared, err := r.Shared(t.Context())
+	shared, err := r.Shared(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

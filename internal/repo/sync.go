@@ -349,7 +349,8 @@ func (p *PullResult) take(m *MergeResult) {
 	p.Tables = append(p.Tables, m.Tables...)
 }
 
-// Push gives a remote this copy's own refs with everything that they reach. The
+// Push gives a remote this copy's own refs, and this device's answers to proposals,
+// with everything that they reach. The
 // remote takes them if this device's owner is a maintainer; it never touches the
 // files of the peer's folder. It fails with an error that wraps
 // [transport.ErrNotAllowed], or [transport.ErrStale] if the remote has newer refs of this copy.
@@ -370,27 +371,9 @@ func (r *Repo) Push(ctx context.Context, remote string) (*PushResult, error) {
 	if own == nil {
 		return nil, fmt.Errorf("pushing: %w", ErrUnborn)
 	}
-	req := &transport.PushRequest{
-		Dataset: at.URL.Dataset, Identities: view.Chain().Versions(), Statements: []*refs.SignedStatement{own},
+	statements := []*refs.SignedStatement{own}
+	if answers := answersOf(view, key.PeerID()); answers != nil {
+		statements = append(statements, answers)
 	}
-	res := &PushResult{Remote: at.Name}
-	err = r.dial(ctx, at.URL, key, func(conn *quic.Conn) error {
-		stream, err := conn.OpenStream(ctx)
-		if err != nil {
-			return err
-		}
-		pushed, err := transport.Push(ctx, stream, req, r.store, nil)
-		res.Objects, res.Bytes = pushed.Stats.Objects, pushed.Stats.BytesIn+pushed.Stats.BytesOut
-		res.New = pushed.Statements > 0
-		return err
-	})
-	return res, err
-}
-
-// Shared is the dataset as a server serves it.
-func (r *Repo) Shared(ctx context.Context) (transport.Dataset, error) {
-	if _, err := r.signer(ctx); err != nil {
-		return nil, err
-	}
-	return &transport.Local{Store: r.store, Refs: r.refs}, nil
+	return r.pushStatements(ctx, at, statements...)
 }

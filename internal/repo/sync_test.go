@@ -92,7 +92,7 @@ func TestCutCloneGoesOnWhereItStopped(t *testing.T) {
 			arrive()
 		}
 	}
-	shared, err := r.Shared(t.Context())
+	shared, err := r.Shared(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -129,6 +129,7 @@ func (a *app) commands() []*cli.Command {
 		a.checkoutCommand(), a.switchCommand(), a.branchCommand(), a.tagCommand(),
 		a.serveCommand(), a.fetchCommand(), a.pullCommand(), a.pushCommand(),
 		a.mergeCommand(), a.cherryPickCommand(), a.revertCommand(), a.conflictsCommand(), a.resolveCommand(),
+		a.proposeCommand(), a.proposalsCommand(), a.reviewCommand(), a.acceptCommand(), a.declineCommand(),
 		a.gitDriverCommand(),
 		a.citeCommand(), a.verifyCommand(), a.fsckCommand(), a.gcCommand(),
 		a.tourCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),

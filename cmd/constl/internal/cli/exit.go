@@ -68,7 +68,7 @@ func exitCode(err error) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &wrong), anyOf(err, repo.ErrNotDataset, repo.ErrUnknownRevision, repo.ErrAmbiguous, repo.ErrNoRemote,
-		repo.ErrNotFile, repo.ErrUnborn, repo.ErrDetached, repo.ErrExists, repo.ErrNotMerging, refs.ErrInvalidName, refs.ErrInvalidURL, refs.ErrInvalidPeer, refs.ErrWrongDataset, object.ErrName, settings.ErrUnknown, gitdriver.ErrNoRepository, settings.ErrInvalid, cite.ErrSeveral):
+		repo.ErrNotFile, repo.ErrUnborn, repo.ErrDetached, repo.ErrExists, repo.ErrNotMerging, repo.ErrNoProposal, repo.ErrWrongBranch, refs.ErrInvalidName, refs.ErrInvalidURL, refs.ErrInvalidPeer, refs.ErrWrongDataset, object.ErrName, settings.ErrUnknown, gitdriver.ErrNoRepository, settings.ErrInvalid, cite.ErrSeveral):
 		return exitUsage
 	case anyOf(err, object.ErrCorrupt, object.ErrNotFound, object.ErrSignature, refs.ErrUntrusted, refs.ErrNewerFormat,
 		repo.ErrMismatch, quic.ErrWrongPeer, transport.ErrForged, transport.ErrRefused, transport.ErrProtocol):
@@ -123,6 +123,11 @@ var hints = []struct {
 	{repo.ErrChanging, "close the program that writes the file, then try again"},
 	{pack.ErrBusy, "wait until the other constl (a fetch or push, maybe under serve) is done, then try again"},
 	{repo.ErrLocked, "wait until it is done, then try again"},
+	{repo.ErrNoProposal, "see what there is with: constl proposals --all"},
+	{repo.ErrAnswered, "see what there is with: constl proposals --all"},
+	{repo.ErrNothingToPropose, "record your changes first: constl commit -m MESSAGE"},
+	{repo.ErrWrongBranch, "go to it with: constl switch BRANCH"},
+	{repo.ErrNotMaintainer, "ask a maintainer; see who they are with: constl maintainer list"},
 	{repo.ErrNoRemote, "see the remotes with: constl config, or give an address: constl://DATASET?peer=PEER@HOST:PORT"},
 	{datapackage.ErrSyntax, mendPackage},
 	{datapackage.ErrShape, mendPackage},
@@ -130,7 +135,7 @@ var hints = []struct {
 	{object.ErrCorrupt, "see what is damaged with: constl fsck; a clone of any peer has every object whole"},
 	{object.ErrNotFound, "see what is missing with: constl fsck; a clone of any peer has every object whole"},
 	{quic.ErrWrongPeer, "ask whoever gave you the address for the right one; nothing was taken from this peer"},
-	{transport.ErrNotAllowed, "ask a maintainer of the dataset; they can take your commits with: constl pull URL"},
+	{transport.ErrNotAllowed, "ask a maintainer of the dataset, or propose your commits to one: constl propose -m MESSAGE --to URL"},
 	{transport.ErrStale, "take their changes first: constl pull"},
 	{refs.ErrWrongDataset, "go to the folder of that dataset, or clone it: constl clone URL DIR"},
 	{transport.ErrNotFound, "check the address: the peer is there, but does not serve this dataset"},

@@ -106,6 +106,7 @@ func (c *command) printEntry(e repo.Logged, names []string) {
 		label = " (" + c.style(green, strings.Join(names, ", ")) + ")"
 	}
 	first, rest, _ := strings.Cut(e.Message, "\n")
+	first = diffview.Line(first)
 	if c.Bool("oneline") {
 		c.print("%s%s %s\n", c.style(yellow, e.ID.Short()), label, first)
 		return
@@ -118,10 +119,10 @@ func (c *command) printEntry(e repo.Logged, names []string) {
 		}
 		c.print("Merge:  %s\n", strings.Join(parents, " "))
 	}
-	c.print("Author: %s\nDate:   %s\n\n    %s\n", e.Author, e.Time.Time().Format("Mon 2 Jan 2006 15:04:05 -0700"), first)
+	c.print("Author: %s\nDate:   %s\n\n    %s\n", diffview.Line(e.Author), e.Time.Time().Format("Mon 2 Jan 2006 15:04:05 -0700"), first)
 	for _, line := range strings.Split(strings.TrimLeft(rest, "\n"), "\n") {
 		if line != "" {
-			c.print("    %s\n", line)
+			c.print("    %s\n", diffview.Line(line))
 		}
 	}
 	c.print("\n")

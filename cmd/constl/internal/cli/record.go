@@ -15,7 +15,8 @@ func (a *app) statusCommand() *cli.Command {
 		Name: "status", Category: groupRecord, ArgsUsage: "no arguments",
 		Usage: "show which files have changed since the last commit",
 		Description: "Files that did not change are not read.\n" +
-			"JSON: {\"branch\", \"commit\", \"clean\", \"changes\":[{\"path\",\"status\"}], \"merging\", \"conflicts\"}",
+			"JSON: {\"branch\", \"commit\", \"clean\", \"changes\":[{\"path\",\"status\"}], \"merging\", \"conflicts\",\n" +
+			"\"proposals_waiting\": n for your answer, \"own_proposals_waiting\": n of yours}",
 		Action: a.action(runStatus),
 	}
 }
@@ -29,6 +30,10 @@ func runStatus(c *command) error {
 		if err != nil {
 			return err
 		}
+		others, own, err := r.Waiting(c.ctx())
+		if err != nil {
+			return err
+		}
 		if c.asJSON() {
 			return c.printJSON(struct {
 				Branch    string            `json:"branch"`
@@ -37,7 +42,9 @@ func runStatus(c *command) error {
 				Changes   []repo.FileChange `json:"changes"`
 				Merging   object.ID         `json:"merging,omitzero"`
 				Conflicts int               `json:"conflicts"`
-			}{st.Head.Branch.Short(), st.Head.Commit, st.Clean(), notNil(st.Changes), st.Merging, st.Conflicts})
+				Others    int               `json:"proposals_waiting"`
+				Own       int               `json:"own_proposals_waiting"`
+			}{st.Head.Branch.Short(), st.Head.Commit, st.Clean(), notNil(st.Changes), st.Merging, st.Conflicts, others, own})
 		}
 		c.printHead(st.Head)
 		c.noteMaintainer(r, st.Head.Branch)
@@ -45,6 +52,7 @@ func runStatus(c *command) error {
 			c.print("Merging %s: %s to resolve\n", st.Merging.Short(), plural(int64(st.Conflicts), "conflict"))
 			c.note("  see them: constl conflicts   give up: constl merge --abort\n")
 		}
+		c.noteWaiting(others, own)
 		if st.Clean() {
 			c.print("Nothing has changed\n")
 		}
@@ -65,7 +73,7 @@ func (c *command) noteMaintainer(r *repo.Repo, branch refs.Name) {
 		return // without a key it is the commit that says so
 	}
 	c.note("  you are not a maintainer of this dataset: your commits stay in this copy;\n" +
-		"  a maintainer takes them with: constl pull URL (the URL that constl serve prints here)\n")
+		"  ask the maintainers to take them with: constl propose -m MESSAGE\n")
 }
 
 func (c *command) printHead(h repo.Head) {

@@ -7,9 +7,13 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
@@ -22,10 +26,18 @@ func (a *app) serveCommand() *cli.Command {
 		Name: "serve", Category: groupTogether, ArgsUsage: "no arguments",
 		Usage: "let anybody who has the address get this dataset, until you stop it with Ctrl-C",
 		Description: "The first line printed is the address to give away. Commits made meanwhile are served at once.\n" +
-			"Nobody can change your folder: maintainers' pushes are stored, and wait for your merge.",
+			"Nobody can change your folder: maintainers' pushes are stored, and wait for your merge; so do proposals.\n" +
+			"--accept-proposals says what becomes of the proposals of others: ask keeps them for constl review (the default\n" +
+			"if your word counts for the branch); valid accepts at once what only changes rows of tables that are there and breaks\n" +
+			"no rule, append-only what only adds rows to them, and both keep the rest for constl review; none takes none.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", Value: ":7420", Usage: "the UDP `ADDR`ess HOST:PORT to listen on; port 0 takes a free one"},
 			&cli.StringSliceFlag{Name: "dataset", Usage: "serve the dataset in `DIR` (may be repeated; default: the one here)"},
+			&cli.StringFlag{Name: "accept-proposals", Usage: "`POLICY`: ask, valid, append-only or none"},
+			&cli.IntFlag{Name: "max-proposals", Value: 8, Usage: "take at most `N` proposals of one device that have no answer"},
+			&cli.StringFlag{Name: "max-proposal-bytes", Value: "16MB", Usage: "of at most this `SIZE` in all, uncompressed"},
+			&cli.Int64Flag{Name: "max-proposal-rows", Value: 100_000, Usage: "each changing at most `N` rows"},
+			&cli.IntFlag{Name: "max-proposals-total", Value: 256, Usage: "and at most `N` of all devices, of 16 times that size"},
 		},
 		Action: a.action(runServe),
 	}
@@ -39,10 +51,15 @@ func runServe(c *command) error {
 	if len(dirs) == 0 {
 		dirs = []string{"."}
 	}
+	sharing, err := c.sharing()
+	if err != nil {
+		return err
+	}
 	key, err := refs.OpenKey(c.ctx(), c.env.Home)
 	if err != nil {
 		return err
 	}
+	c.env.Stderr = &lockedWriter{w: c.env.Stderr} // every request tells of itself
 	datasets := make(map[object.ID]transport.Dataset)
 	var ids []object.ID
 	for _, dir := range dirs {
@@ -55,12 +72,11 @@ func runServe(c *command) error {
 		if err != nil {
 			return err
 		}
-		if datasets[id], err = r.Shared(c.ctx()); err != nil {
+		if datasets[id], err = r.Shared(c.ctx(), sharing); err != nil {
 			return err
 		}
 		ids = append(ids, id)
 	}
-	c.env.Stderr = &lockedWriter{w: c.env.Stderr} // every request tells of itself
 	// Serving outlives the signal for as long as requests under way need.
 	server, err := repo.Serve(context.WithoutCancel(c.ctx()), c.String("listen"), key, datasets, c.served)
 	if err != nil {
@@ -75,6 +91,43 @@ func runServe(c *command) error {
 		return err
 	}
 	return nil
+}
+
+// sharing reads how datasets are to be served.
+func (c *command) sharing() (*repo.ShareOptions, error) {
+	o := &repo.ShareOptions{
+		Proposals: repo.ProposalPolicy(c.String("accept-proposals")), MaxProposals: c.Int("max-proposals"),
+		MaxProposalRows: c.Int64("max-proposal-rows"), MaxProposalsTotal: c.Int("max-proposals-total"),
+		Report: func(p *repo.Proposal, text string) {
+			c.note("%s proposal %s of %s (%s): %s\n", time.Now().Format(time.TimeOnly), p.ID(), who(p), subject(p), diffview.Line(text))
+		},
+	}
+	if o.Proposals != "" && !slices.Contains(repo.ProposalPolicies(), o.Proposals) {
+		return nil, usage("constl help serve", "--accept-proposals takes ask, valid, append-only or none, found %q", o.Proposals)
+	}
+	var err error
+	if o.MaxProposalBytes, err = parseBytes(c.String("max-proposal-bytes")); err != nil {
+		return nil, err
+	}
+	if o.MaxProposals < 1 || o.MaxProposalBytes < 1 || o.MaxProposalRows < 1 || o.MaxProposalsTotal < 1 {
+		return nil, usage("constl serve --accept-proposals none", "a limit is at least 1; to take no proposals, say so")
+	}
+	return o, nil
+}
+
+// parseBytes reads a size as 500kB, 16MB, 2GB, or a number of bytes.
+func parseBytes(text string) (int64, error) {
+	digits, factor := text, int64(1)
+	for unit, f := range map[string]int64{"kB": 1e3, "MB": 1e6, "GB": 1e9} {
+		if number, ok := strings.CutSuffix(text, unit); ok {
+			digits, factor = number, f
+		}
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+	if err != nil || n < 0 || n > (1<<62)/factor {
+		return 0, usage("constl help serve", "expected a size as 500kB, 16MB or 2GB, found %q", text)
+	}
+	return n * factor, nil
 }
 
 // lockedWriter lets several goroutines write whole lines.

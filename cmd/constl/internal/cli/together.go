@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,7 +46,7 @@ func runFetch(c *command) error {
 			c.print("  %s/%s  %s\n", res.Remote, name.Short(), res.Refs[name].Short())
 		}
 		c.reportFetch(res)
-		return nil
+		return c.tellNews(r)
 	})
 }
 
@@ -105,7 +106,8 @@ func runPull(c *command) error {
 		if res.NoBranch {
 			c.note("  %s has no branch of the name that is checked out here; see what it has with: constl fetch\n", res.Remote)
 		}
-		return c.printMerge(res.MergeResult)
+		merged := c.printMerge(res.MergeResult)
+		return errors.Join(merged, c.tellNews(r))
 	})
 }
 
