@@ -175,7 +175,7 @@ func proposed(view *refs.View, offer *Offer) (p *refs.Proposal, withdrawn bool, 
 		if !ok {
 			continue
 		}
-		if len(offer.Statements) > 1 {
+		if len(offer.Statements) > 1 || len(offer.Drafts)+len(offer.Proofs) > 0 {
 			return nil, false, fmt.Errorf("%w: a proposal is pushed by itself", ErrNotAllowed)
 		}
 		return &found, withdrawn, nil

@@ -14,8 +14,8 @@ type GCResult struct {
 	Before, After pack.Stats
 }
 
-// GC drops objects that no ref, here or of a peer, leads to, and stores the
-// others as small as it can: the newest version of everything whole, older ones
+// GC drops proposals that were answered or withdrawn 30 days ago, and objects that
+// no ref, here or of a peer, leads to, and stores the others as small as it can: the newest version of everything whole, older ones
 // as what is different in them. Readers are not disturbed. It fails with an error
 // that wraps [pack.ErrBusy] while another process is writing, and changes nothing
 // if an object is damaged or missing.
@@ -25,6 +25,9 @@ func (r *Repo) GC(ctx context.Context) (*GCResult, error) {
 		return nil, err
 	}
 	defer unlock()
+	if err := r.forgetProposals(ctx); err != nil {
+		return nil, err
+	}
 	res := &GCResult{}
 	if res.Before, err = r.store.Stats(); err != nil {
 		return nil, err
