@@ -24,15 +24,15 @@ func TestTexts(t *testing.T) {
 		{name: "R50 other lines", base: "a\nb\nc\nd\n", ours: "A\nb\nc\nd\n", theirs: "a\nb\nc\nD\n", want: "A\nb\nc\nD\n"},
 		{name: "R50 the same change", base: "a\nb\nc\n", ours: "a\nB\nc\n", theirs: "a\nB\nc\nd\n", want: "a\nB\nc\nd\n"},
 		{name: "R51 one line in two ways", base: "a\nb\nc\n", ours: "a\nX\nc\n", theirs: "a\nY\nc\n", want: "a\nX\nc\n",
-			conflicts: []string{`row 2: base "b", ours "X", theirs "Y"`}},
+			conflicts: []string{`line 2: base "b", ours "X", theirs "Y"`}},
 		{name: "R51 two insertions at one place", base: "a\nc\n", ours: "a\nX\nc\n", theirs: "a\nY\nc\n", want: "a\nX\nc\n",
-			conflicts: []string{`row 2: base nothing, ours "X", theirs "Y"`}},
+			conflicts: []string{`line 2: base (no lines), ours "X", theirs "Y"`}},
 		{name: "R51 one insertion begins the other", base: "a\n", ours: "a\nX\n", theirs: "a\nX\nY\n", want: "a\nX\nY\n"},
 		{name: "R52 line ends changed by one side", base: "a\nb\nc\n", ours: "a\r\nb\r\nc\r\n", theirs: "a\nb\nc\nd\n", want: "a\r\nb\r\nc\r\nd\r\n"},
 		{name: "R52 the last line's end", base: "a\nb", ours: "a\nb\n", theirs: "A\nb", want: "A\nb\n"},
 		{name: "deleted and appended", base: "a\nb\nc\n", ours: "b\nc\n", theirs: "a\nb\nc\nd\n", want: "b\nc\nd\n"},
 		{name: "emptied", base: "a\nb\nc\n", ours: "", theirs: "a\nb\nc\nd\n", want: "",
-			conflicts: []string{`row 1: base "a\nb\nc", ours nothing, theirs "a\nb\nc\nd"`}},
+			conflicts: []string{`line 1: base "a\nb\nc", ours (no lines), theirs "a\nb\nc\nd"`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestJSON(t *testing.T) {
 		{name: "R61 one member in two ways", base: `{"a":1,"b":2}`, ours: `{"a":2,"b":3}`, theirs: `{"a":3,"b":2}`,
 			want: "{\n  \"a\": 2,\n  \"b\": 3\n}\n", conflicts: []string{`/a: base "1", ours "2", theirs "3"`}},
 		{name: "R62 removed and changed", base: `{"a":1,"b":2}`, ours: `{"b":2}`, theirs: `{"a":3,"b":2}`,
-			want: "{\n  \"a\": 3,\n  \"b\": 2\n}\n", conflicts: []string{`/a: base "1", ours nothing, theirs "3" (one side removed it, the other changed it; it stays)`}},
+			want: "{\n  \"a\": 3,\n  \"b\": 2\n}\n", conflicts: []string{`/a: base "1", ours (removed), theirs "3" (one side removed it, the other changed it; it stays)`}},
 		{name: "R63 fields by name", base: `{"fields":[{"name":"x"},{"name":"y"}]}`, ours: `{"fields":[{"name":"x","type":"date"},{"name":"y"}]}`, theirs: `{"fields":[{"name":"x","title":"X"},{"name":"y"},{"name":"z"}]}`,
 			want: "{\n  \"fields\": [\n    {\n      \"name\": \"x\",\n      \"title\": \"X\",\n      \"type\": \"date\"\n    },\n    {\n      \"name\": \"y\"\n    },\n    {\n      \"name\": \"z\"\n    }\n  ]\n}\n"},
 		{name: "R64 values of a list", base: `["a"]`, ours: `["a","z","c"]`, theirs: `["a","b","c"]`,

@@ -27,13 +27,13 @@ func TestForms(t *testing.T) {
 		{name: "R40 byte order mark", base: "id,n\n1,x\n2,y\n", ours: "\ufeffid,n\n1,x\n2,y\n", theirs: "id,n\n1,x\n2,Y\n", want: "\ufeffid,n\n1,x\n2,Y\n"},
 		{name: "R40 added by both", ours: "id,n\r\n1,x\r\n2,y\r\n", theirs: "id,n\n1,x\n3,z", want: "id,n\n1,x\n2,y\n3,z\n"},
 		{name: "R41 delimiter in two ways", base: "id,n\n1,x\n2,y\n", ours: "id;n\n1;x\n2;y\n", theirs: "id\tn\n1\tx\n2\ty\n", want: "id;n\n1;x\n2;y\n",
-			conflicts: []string{"layout (both sides changed the delimiter; it is that of ours)"}},
+			conflicts: []string{`delimiter: base ",", ours ";", theirs "tab" (both sides changed the delimiter; it is that of ours)`}},
 		{name: "R42 spelling of a cell", base: "id,n,m\n1,x,a\n2,y,b\n", ours: "id,n,m\n1,x,a\n2,\"y\",b\n", theirs: "id,n,m\n1,x,a\n2,y,B\n", want: "id,n,m\n1,x,a\n2,\"y\",B\n"},
 		{name: "R42 spelling of a changed cell", base: "id,n,m\n1,x,a\n2,\"y\",b\n", ours: "id,n,m\n1,x,a\n2,Y,b\n", theirs: "id,n,m\n1,x,a\n2,\"y\",B\n", want: "id,n,m\n1,x,a\n2,Y,B\n"},
 		{name: "R42 a row too long", base: "id,n\n1,x\n2,y\n", ours: "id,n\n1,x\n2,y,more\n", theirs: "id,n\n1,x\n2,Y\n", want: "id,n\n1,x\n2,Y,more\n"},
 		{name: "R42 a row too short, filled by the other", base: "id,n,m\n1,x,a\n2,y,\n3,z,c\n", ours: "id,n,m\n1,x,a\n2,y\n3,z,c\n", theirs: "id,n,m\n1,x,a\n2,y,b\n3,z,c\n", want: "id,n,m\n1,x,a\n2,y,b\n3,z,c\n"},
 		{name: "R43 a row too long in two ways", base: "id,n\n1,x\n2,y\n", ours: "id,n\n1,x\n2,y,more\n", theirs: "id,n\n1,x\n2,y,other\n", want: "id,n\n1,x\n2,y,more\n",
-			conflicts: []string{`row 2: base "", ours ",more", theirs ",other"`}},
+			conflicts: []string{`row with key 2: base "", ours ",more", theirs ",other"`}},
 		{name: "R44 a new column and a header kept as it was", base: "\"id\",n\n1,x\n2,y\n", ours: "\"id\",n,m\n1,x,a\n2,y,b\n", theirs: "\"id\",n\n1,x\n2,Y\n", want: "\"id\",n,m\n1,x,a\n2,Y,b\n"},
 	}
 	for _, tt := range tests {

@@ -183,6 +183,9 @@ func (v *value) member(name string) *value {
 	return nil
 }
 
+// namingMembers are the members by which the elements of an array may be known.
+var namingMembers = []string{"name", "id", "path", "title"}
+
 type jsonMerge struct{ conflicts []Conflict }
 
 func (m *jsonMerge) clash(path string, base, ours, theirs *value, detail string) {
@@ -224,7 +227,7 @@ func (m *jsonMerge) value(path string, base, ours, theirs *value) *value {
 	if ours.kind == '{' {
 		return m.object(path, base, ours, theirs)
 	}
-	for _, by := range []string{"name", "id", "path", "title"} {
+	for _, by := range namingMembers {
 		b, inBase := base.named(by)
 		o, inOurs := ours.named(by)
 		t, inTheirs := theirs.named(by)
@@ -276,13 +279,25 @@ func (m *jsonMerge) object(path string, base, ours, theirs *value) *value {
 	o.base, o.ours, o.theirs = sequence(base), sequence(ours), sequence(theirs)
 	order, clash := o.run()
 	if clash {
-		m.conflicts = append(m.conflicts, Conflict{Kind: KindOrder, Column: path, Base: Version{Present: true},
-			Ours: Version{Present: true}, Theirs: Version{Present: true}, Detail: "both sides put the members in another order; the order is that of ours"})
+		show := func(v *value) Version {
+			return Version{Present: true, Text: "[" + strings.Join(v.quote, ", ") + "]"}
+		}
+		m.conflicts = append(m.conflicts, Conflict{Kind: KindOrder, Column: path, Base: show(base), Ours: show(ours), Theirs: show(theirs),
+			Detail: "both sides put the members in another order; the order is that of ours"})
 	}
 	out := &value{kind: '{'}
 	for _, i := range order {
 		out.names, out.parts = append(out.names, names[i]), append(out.parts, merged[i])
 		out.quote = append(out.quote, spelling(names[i], ours, theirs))
+	}
+	if clash {
+		var wanted []int
+		for _, name := range ours.names {
+			if i := out.index(name); i >= 0 {
+				wanted = append(wanted, i)
+			}
+		}
+		out.arrange(wanted)
 	}
 	return out
 }
@@ -322,7 +337,9 @@ func (m *jsonMerge) array(path string, base, ours, theirs *value) *value {
 				out.parts = append(out.parts, m.value(path+"/"+strconv.Itoa(len(out.parts)), b[i], o[i], t[i]))
 			}
 		case len(b) > 0:
-			m.clash(path+"/"+strconv.Itoa(len(out.parts)), &value{kind: '[', parts: b}, &value{kind: '[', parts: o}, &value{kind: '[', parts: t}, "")
+			list := func(parts []*value) *value { return &value{kind: '[', parts: parts} }
+			m.clash(path, list(b), list(o), list(t), "")
+			m.conflicts[len(m.conflicts)-1].Row = int64(len(out.parts)) + 1
 			out.parts = append(out.parts, o...)
 		default:
 			if slices.CompareFunc(o, t, func(a, b *value) int { return cmp.Compare(text(a), text(b)) }) > 0 {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/constl/constl/tabular"
 )
@@ -31,12 +30,25 @@ func (c *column) in(s sideName) int {
 	return c.theirs
 }
 
-// definition is how a conflict shows a field.
-func definition(s *tabular.Schema, i int) Version {
+// The parts of a field that a conflict can be about.
+const (
+	partName = "name"
+	partType = "type"
+)
+
+// definition is how a conflict shows a field, or a part of it.
+func definition(s *tabular.Schema, i int, part string) Version {
 	if i < 0 {
 		return Version{}
 	}
-	return Version{Present: true, Text: fmt.Sprintf("%s: %s", s.Fields[i].Name, s.Fields[i].Type)}
+	f := s.Fields[i]
+	switch part {
+	case partName:
+		return Version{Present: true, Text: f.Name}
+	case partType:
+		return Version{Present: true, Text: string(f.Type)}
+	}
+	return Version{Present: true, Text: fmt.Sprintf("%s: %s", f.Name, f.Type)}
 }
 
 func label(f tabular.Field) string { return cmp.Or(f.Name, f.ID) }
@@ -95,9 +107,9 @@ func fieldSequence(s *tabular.Schema, number map[string]int32) []int32 {
 // define settles the column's name and type and reports whether it may be in the
 // result. A field that one side dropped is in doubt until the cells are compared.
 func (c *column) define(base, ours, theirs *tabular.Schema, conflicts *[]Conflict) bool {
-	clash := func(detail string) {
-		*conflicts = append(*conflicts, Conflict{Kind: KindColumn, Column: label(c.field),
-			Base: definition(base, c.base), Ours: definition(ours, c.ours), Theirs: definition(theirs, c.theirs), Detail: detail})
+	clash := func(part, detail string) {
+		*conflicts = append(*conflicts, Conflict{Kind: KindColumn, Column: label(c.field), Part: part,
+			Base: definition(base, c.base, part), Ours: definition(ours, c.ours, part), Theirs: definition(theirs, c.theirs, part), Detail: detail})
 	}
 	switch {
 	case c.ours < 0 && c.theirs < 0:
@@ -114,7 +126,7 @@ func (c *column) define(base, ours, theirs *tabular.Schema, conflicts *[]Conflic
 		}
 		if c.field != base.Fields[c.base] {
 			c.disputed = true
-			clash("one side dropped the column, the other changed its definition; the column stays")
+			clash("", "one side dropped the column, the other changed its definition; the column stays")
 		} else {
 			c.doubtful = true
 		}
@@ -129,7 +141,7 @@ func (c *column) define(base, ours, theirs *tabular.Schema, conflicts *[]Conflic
 	name, ok := mergeDefinition(hasBase, b.Name, o.Name, t.Name)
 	c.field.Name = name
 	if !ok {
-		clash("the column was renamed in two ways")
+		clash(partName, "the column was renamed in two ways")
 	}
 	typ, ok := mergeDefinition(hasBase, b.Type, o.Type, t.Type)
 	switch {
@@ -141,7 +153,7 @@ func (c *column) define(base, ours, theirs *tabular.Schema, conflicts *[]Conflic
 	}
 	c.field.Type = typ
 	if !ok {
-		clash("the column was given two types")
+		clash(partType, "the column was given two types")
 	}
 	return true
 }
@@ -173,7 +185,7 @@ func sameNames(cols []column, base, ours, theirs *tabular.Schema) (conflicts []C
 		c := &cols[i]
 		if times[c.field.Name]++; times[c.field.Name] > known[c.field.Name] {
 			conflicts = append(conflicts, Conflict{Kind: KindName, Column: label(c.field),
-				Base: definition(base, c.base), Ours: definition(ours, c.ours), Theirs: definition(theirs, c.theirs),
+				Base: definition(base, c.base, partName), Ours: definition(ours, c.ours, partName), Theirs: definition(theirs, c.theirs, partName),
 				Detail: "two columns have this name since the merge; rename one"})
 		}
 	}
@@ -190,7 +202,14 @@ func mergeKey(base, ours, theirs *tabular.Schema) (key []string, conflict *Confl
 		return theirs.Key, nil
 	}
 	show := func(s *tabular.Schema) Version {
-		return Version{Present: len(s.Key) > 0, Text: strings.Join(s.Key, ", ")}
+		v := Version{Present: len(s.Key) > 0}
+		for _, id := range s.Key {
+			if i := s.Column(id); i >= 0 {
+				id = label(s.Fields[i])
+			}
+			v.Cells = append(v.Cells, id)
+		}
+		return v
 	}
 	return ours.Key, &Conflict{Kind: KindKey, Base: show(base), Ours: show(ours), Theirs: show(theirs),
 		Detail: "both sides changed the primary key; it is that of ours"}

@@ -180,10 +180,17 @@ func (m *tableMerge) settle(key []string) {
 
 func (m *tableMerge) droppedAndEdited(c *column, edits int64) Conflict {
 	return Conflict{Kind: KindColumn, Column: label(c.field),
-		Base:   definition(m.sides[sideBase].schema, c.base),
-		Ours:   definition(m.sides[sideOurs].schema, c.ours),
-		Theirs: definition(m.sides[sideTheirs].schema, c.theirs),
-		Detail: fmt.Sprintf("one side dropped the column, the other wrote %d cells in it; the column stays", edits)}
+		Base:   definition(m.sides[sideBase].schema, c.base, ""),
+		Ours:   definition(m.sides[sideOurs].schema, c.ours, ""),
+		Theirs: definition(m.sides[sideTheirs].schema, c.theirs, ""),
+		Detail: fmt.Sprintf("one side dropped the column, the other wrote %s in it; the column stays", cellCount(edits))}
+}
+
+func cellCount(n int64) string {
+	if n == 1 {
+		return "1 cell"
+	}
+	return fmt.Sprintf("%d cells", n)
 }
 
 func (m *tableMerge) fields() []tabular.Field {
@@ -233,9 +240,9 @@ func (m *tableMerge) mergeLayout() error {
 	if err != nil {
 		return fmt.Errorf("merge the layouts: %w", err)
 	}
-	for _, text := range clashes {
-		m.conflicts = append(m.conflicts, Conflict{Kind: KindLayout, Detail: text,
-			Base: Version{Present: base != nil}, Ours: Version{Present: true}, Theirs: Version{Present: true}})
+	for _, c := range clashes {
+		m.conflicts = append(m.conflicts, Conflict{Kind: KindLayout, Part: c.Part, Detail: c.Detail,
+			Base: Version{Present: base != nil, Text: c.Base}, Ours: Version{Present: true, Text: c.Ours}, Theirs: Version{Present: true, Text: c.Theirs}})
 	}
 	m.layout, m.carry = layout, carry
 	return nil

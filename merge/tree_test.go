@@ -21,7 +21,7 @@ import (
 // lineCodec writes a table as lines with commas, ended by its layout.
 type lineCodec struct{}
 
-func (lineCodec) MergeLayout(base, ours, theirs *tabular.Table, _ []tabular.Field) (tabular.Layout, merge.CarryFunc, []string, error) {
+func (lineCodec) MergeLayout(base, ours, theirs *tabular.Table, _ []tabular.Field) (tabular.Layout, merge.CarryFunc, []tabular.LayoutClash, error) {
 	layout := ours.Layout
 	if base != nil && bytes.Equal(base.Layout.Data, ours.Layout.Data) {
 		layout = theirs.Layout
@@ -145,17 +145,17 @@ func TestTrees(t *testing.T) {
 			ours:      folder{"d": folder{"t.csv": form(keyed("id,n\n1,X\n2,y"), "\n")}},
 			theirs:    folder{"d": folder{"t.csv": form(keyed("id,n\n1,Z\n2,y"), "\n")}},
 			want:      []string{"d/t.csv: 1,X\n2,y\n"},
-			conflicts: []string{`d/t.csv: row 1: n: base "x", ours "X", theirs "Z"`}},
+			conflicts: []string{`d/t.csv: row with key 1: n: base "x", ours "X", theirs "Z"`}},
 		{name: "R72 a JSON document and a text", base: folder{"p.json": `{"a":1,"b":1}`, "r.md": "a\nb\nc\n"},
 			ours:   folder{"p.json": `{"a":2,"b":1}`, "r.md": "A\nb\nc\n"},
 			theirs: folder{"p.json": `{"a":1,"b":2}`, "r.md": "a\nb\nC\n"},
 			want:   []string{"p.json: {\n  \"a\": 2,\n  \"b\": 2\n}\n", "r.md: A\nb\nC\n"}},
 		{name: "R73 a file taken whole", base: folder{"x.bin": "\x00a"}, ours: folder{"x.bin": "\x00b"}, theirs: folder{"x.bin": "\x00c"},
 			want:      []string{"x.bin: \x00b"},
-			conflicts: []string{"x.bin: ours " + sumOf("\x00b") + ", theirs " + sumOf("\x00c") + " (the file can only be taken whole; it is that of ours)"}},
+			conflicts: []string{"x.bin: base file " + sumOf("\x00a") + ", ours file " + sumOf("\x00b") + ", theirs file " + sumOf("\x00c") + " (the file can only be taken whole; it is that of ours)"}},
 		{name: "R74 deleted and changed", base: folder{"d": folder{"a": "1", "b": "1"}}, ours: folder{}, theirs: folder{"d": folder{"a": "2", "b": "1"}},
 			want:      []string{"d/a: 2"},
-			conflicts: []string{"d/a: ours nothing, theirs " + sumOf("2") + " (one side deleted the file, the other changed it; it stays)"}},
+			conflicts: []string{"d/a: deleted by ours, changed by theirs (one side deleted the file, the other changed it; it stays)"}},
 		{name: "R75 added twice", base: folder{}, ours: folder{"t.csv": birds, "a": "x\n"},
 			theirs: folder{"t.csv": form(keyed("id,n\n1,x\n3,z"), "\n"), "a": "x\n"},
 			want:   []string{"a: x\n", "t.csv: 1,x\n2,y\n3,z\n"}},

@@ -77,6 +77,17 @@ type Layout struct {
 	Data  []byte
 }
 
+// LayoutClash is one thing about how a table's file is written that two versions
+// of it changed in two ways.
+type LayoutClash struct {
+	// Part names it, in a word of the codec's; empty if the codec takes layouts whole.
+	Part string
+	// Base, Ours and Theirs say for people what each version has.
+	Base, Ours, Theirs string
+	// Detail says in a sentence what happened, and what stands.
+	Detail string
+}
+
 // Limits of format version 1.
 const (
 	MaxLayout  = 1 << 20 // bytes of a layout

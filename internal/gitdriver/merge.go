@@ -181,11 +181,8 @@ func (m *merging) writeList(conflicts []merge.Conflict) (string, error) {
 	w(listHeader)
 	head := text.Len()
 	for _, c := range conflicts {
-		key := strings.Join(c.Key, " | ")
-		if key == "" && c.Row > 0 {
-			key = "row " + strconv.FormatInt(c.Row, 10)
-		}
-		w([]string{key, c.Column, versionText(c.Base), versionText(c.Ours), versionText(c.Theirs), string(c.Kind), c.Detail})
+		key, column := c.Cell()
+		w([]string{key, column, c.Text(c.Base), c.Text(c.Ours), c.Text(c.Theirs), string(c.Kind), c.Detail})
 	}
 	for n := 1; ; n++ {
 		name := m.f.Path + listSuffix
@@ -213,15 +210,4 @@ func csvWriter(to *bytes.Buffer) func([]string) {
 		_ = w.Write(slices.Clone(record))
 		w.Flush()
 	}
-}
-
-// versionText is what one side has, for people to read in a spreadsheet.
-func versionText(v merge.Version) string {
-	switch {
-	case v.Present && v.Cells != nil:
-		return strings.Join(v.Cells, " | ")
-	case v.Present && v.ID.IsZero():
-		return v.Text
-	}
-	return v.String()
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/merge"
 	"github.com/constl/constl/object"
+	"github.com/constl/constl/tabular"
 )
 
 // The words of the column "resolution". Any other text is the value itself; a
@@ -62,11 +63,28 @@ func (r *Repo) openConflicts(state *mergeState) (int, error) {
 	return n, err
 }
 
-// ResolveConflict decides the conflicts that match in the list beside their file: path
-// must match, and key and column too unless they are empty. It returns how many
-// matched; the decisions take effect at the next commit. It fails with
-// [ErrNotMerging], or [ErrNotFile] if none matches.
-func (r *Repo) ResolveConflict(path, key, column, resolution string) (int, error) {
+// Choice says which conflicts are meant.
+type Choice struct {
+	// Paths are files and folders; "." is all of them.
+	Paths []string
+	// Number, Key and Column are those of a conflict as its list shows them; zero
+	// and empty ones stand for all.
+	Number      int
+	Key, Column string
+}
+
+func (o *Choice) means(c *Conflict) bool {
+	row, column := c.Cell()
+	return within(c.Path, o.Paths) && (o.Number == 0 || o.Number == c.Number) &&
+		(o.Key == "" || o.Key == row) && (o.Column == "" || o.Column == column)
+}
+
+// ResolveConflicts writes the resolution of the conflicts that are meant into the
+// lists beside their files; "" makes them open again. It returns how many they
+// are; the decisions take effect at the next commit. It fails with
+// [ErrNotMerging], with [ErrNotFile] if none is meant, and if the resolution does
+// not fit one of them; nothing is changed then.
+func (r *Repo) ResolveConflicts(o Choice, resolution string) (int, error) {
 	unlock, err := r.lock()
 	if err != nil {
 		return 0, err
@@ -83,22 +101,29 @@ func (r *Repo) ResolveConflict(path, key, column, resolution string) (int, error
 	if err != nil {
 		return 0, err
 	}
-	n := 0
+	var paths []string
 	for i := range list {
 		c := &list[i]
-		if c.Path != path || key != "" && key != keyText(c.Key) || column != "" && column != c.Column {
+		if !o.means(c) {
 			continue
 		}
-		if err := checkResolution(c, resolution); err != nil {
-			return 0, err
+		if resolution != "" {
+			if err := checkResolution(c, resolution); err != nil {
+				return 0, err
+			}
 		}
 		c.Resolution = resolution
-		n++
+		paths = append(paths, c.Path)
 	}
-	if n == 0 {
-		return 0, fmt.Errorf("no open conflict of %s is meant: %w", path, ErrNotFile)
+	if len(paths) == 0 {
+		return 0, fmt.Errorf("no conflict of %s is meant: %w", strings.Join(o.Paths, ", "), ErrNotFile)
 	}
-	return n, r.writeConflictFile(path, list)
+	for _, path := range slices.Compact(slices.Sorted(slices.Values(paths))) {
+		if err := r.writeConflictFile(path, list); err != nil {
+			return 0, err
+		}
+	}
+	return len(paths), nil
 }
 
 func conflictFile(path string) string { return path + worktree.ConflictsSuffix }
@@ -153,25 +178,11 @@ func (r *Repo) writeConflictFile(path string, list []Conflict) error {
 }
 
 func (c *Conflict) record() []string {
-	key := keyText(c.Key)
-	if key == "" && c.Row > 0 {
-		key = "row " + strconv.FormatInt(c.Row, 10)
-	}
+	key, column := c.Cell()
 	return []string{
-		strconv.Itoa(c.Number), key, c.Column, versionText(c.Base), versionText(c.Ours), versionText(c.Theirs),
+		strconv.Itoa(c.Number), key, column, c.Text(c.Base), c.Text(c.Ours), c.Text(c.Theirs),
 		c.Resolution, string(c.Kind), c.Detail,
 	}
-}
-
-// versionText is what one side has, for people to read in a spreadsheet.
-func versionText(v merge.Version) string {
-	switch {
-	case v.Present && v.Cells != nil:
-		return strings.Join(v.Cells, " | ")
-	case v.Present && v.ID.IsZero():
-		return v.Text
-	}
-	return v.String()
 }
 
 func (r *Repo) removeConflictFiles(state *mergeState) error {
@@ -278,33 +289,41 @@ func takeResolution(row []string, number, resolution int, path string, list []Co
 
 // checkResolution fails if a resolution does not fit the conflict.
 func checkResolution(c *Conflict, resolution string) error {
+	words := []string{TakeOurs, TakeTheirs, TakeBase, TakeDone}
+	if c.Kind == merge.KindViolation {
+		words = []string{TakeOurs, TakeDone}
+	}
+	if c.TakesValue() && resolution != "" || slices.Contains(words, resolution) {
+		return nil
+	}
+	what := "how the file is written"
+	switch {
+	case c.Kind == merge.KindViolation:
+		return fmt.Errorf("conflict %d is a rule that the merged rows break: edit %s as it should be, then write %q; %q can't be applied",
+			c.Number, c.Path, TakeDone, strings.TrimPrefix(resolution, "="))
+	case c.Kind == merge.KindFile || c.Kind == merge.KindDeleted:
+		what = "a whole file"
+	case c.wholeRow():
+		what = "a whole row"
+	case c.Kind == merge.KindColumn:
+		what = "a whole column"
+	case c.Kind == merge.KindOrder:
+		what = "an order"
+	}
+	return fmt.Errorf("conflict %d is about %s: expected ours, theirs, base or done, found %q", c.Number, what, strings.TrimPrefix(resolution, "="))
+}
+
+// TakesValue reports whether a value that no side has can be the resolution.
+func (c *Conflict) TakesValue() bool {
 	switch c.Kind {
-	case merge.KindCell, merge.KindRowAdded, merge.KindLines:
-		return nil
-	case merge.KindFile, merge.KindDeleted, merge.KindRowDeleted, merge.KindRowEdited:
-		if slices.Contains([]string{TakeOurs, TakeTheirs, TakeBase, TakeDone}, resolution) {
-			return nil
-		}
-		what := "file"
-		if c.wholeRow() {
-			what = "row"
-		}
-		return fmt.Errorf("conflict %d is about a whole %s: expected ours, theirs, base or done, found %q", c.Number, what, strings.TrimPrefix(resolution, "="))
-	case merge.KindColumn, merge.KindMember:
-		// What ours took away stands in the file all the same.
-		if resolution == TakeOurs && c.Ours.Present {
-			return nil
-		}
-	default:
-		if resolution == TakeOurs {
-			return nil
-		}
+	case merge.KindCell, merge.KindRowAdded, merge.KindLines, merge.KindName, merge.KindKey:
+		return true
+	case merge.KindColumn:
+		return c.Part != ""
+	case merge.KindMember:
+		return c.Row == 0
 	}
-	if resolution == TakeDone {
-		return nil
-	}
-	return fmt.Errorf("conflict %d (%s): edit %s as it should be, then write %q; %q can't be applied by itself",
-		c.Number, c.Kind, c.Path, TakeDone, strings.TrimPrefix(resolution, "="))
+	return false
 }
 
 // chosen returns the version that a resolution takes, if it takes one.
@@ -340,7 +359,8 @@ func (r *Repo) applyResolutions(ctx context.Context, state *mergeState) error {
 	if err != nil {
 		return err
 	}
-	apply := &resolving{r: r, ctx: ctx, objects: &overlay{under: r.store}, merged: merged, result: &fileSet{files: make(map[string]object.TreeEntry)}}
+	apply := &resolving{r: r, state: state, ctx: ctx, objects: &overlay{under: r.store}, merged: merged,
+		result: &fileSet{files: make(map[string]object.TreeEntry)}, reformed: make(map[string]*tabular.Schema)}
 	var open []string
 	for _, path := range conflictPaths(state) {
 		of := slices.DeleteFunc(slices.Clone(list), func(c Conflict) bool { return c.Path != path })
@@ -357,6 +377,9 @@ func (r *Repo) applyResolutions(ctx context.Context, state *mergeState) error {
 			text += fmt.Sprintf("\n  and %d more", more)
 		}
 		return fmt.Errorf("%w (%d):\n  %s", ErrUnresolved, len(open), text)
+	}
+	if err := apply.describe(); err != nil {
+		return err
 	}
 	return r.putFiles(ctx, apply.objects, apply.result, apply.write, apply.remove)
 }

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -15,7 +16,28 @@ type tableEdits map[int64]*rowEdit
 // rowEdit is what becomes of one row.
 type rowEdit struct {
 	cells   map[int][]byte // new texts, by column
+	forms   []formEdit
 	deleted bool
+}
+
+// formEdit replaces what is said of how a whole row is written.
+type formEdit struct {
+	old  []byte
+	text []byte // nil takes it away
+}
+
+// formed returns the exception as the edit makes it, and whether it is still there.
+func (e *rowEdit) formed(x tabular.Exception) (tabular.Exception, bool) {
+	if e == nil || x.Col != tabular.WholeRow {
+		return x, true
+	}
+	for _, f := range e.forms {
+		if bytes.Equal(f.old, x.Text) {
+			x.Text = f.text
+			return x, f.text != nil
+		}
+	}
+	return x, true
 }
 
 func (e tableEdits) row(n int64) *rowEdit {
@@ -81,6 +103,10 @@ func (e tableEdits) addEdited(ctx context.Context, b *tabular.Builder, t *tabula
 		for _, x := range exceptionsOf(old.Exceptions, at) {
 			if edit != nil && edit.cells[x.Col] != nil {
 				continue // the spelling went with the old text
+			}
+			x, there := edit.formed(x)
+			if !there {
+				continue
 			}
 			x.Row = n
 			batch.Exceptions = append(batch.Exceptions, x)

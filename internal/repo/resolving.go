@@ -1,11 +1,13 @@
 package repo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/merge"
@@ -16,12 +18,15 @@ import (
 // resolving collects what resolved conflicts make of the folder's files.
 type resolving struct {
 	r       *Repo
+	state   *mergeState
 	ctx     context.Context
 	objects *overlay
 	merged  *fileSet // what the merge put into the folder
 	result  *fileSet
 	write   []string
 	remove  []string
+	// reformed are the tables whose columns, types or key were decided.
+	reformed map[string]*tabular.Schema
 }
 
 // file works out one file and returns a line for each conflict that is undecided.
@@ -30,15 +35,19 @@ func (a *resolving) file(path string, list []Conflict) (undecided []string, err 
 	if err != nil {
 		return nil, err
 	}
-	var rows, lines []Conflict
+	var rows, form, lines, members []Conflict
 	for _, c := range list {
 		switch {
-		case c.Kind == merge.KindCell || c.Kind == merge.KindRowAdded || c.wholeRow():
+		case c.aboutRow():
 			rows = append(rows, c)
 		case c.Resolution == "" && !touched:
 			undecided = append(undecided, c.String())
+		case c.aboutForm():
+			form = append(form, c)
 		case c.Kind == merge.KindLines:
 			lines = append(lines, c)
+		case c.Kind == merge.KindMember || c.Kind == merge.KindOrder:
+			members = append(members, c)
 		case c.Kind == merge.KindFile || c.Kind == merge.KindDeleted:
 			err = errors.Join(err, a.wholeFile(path, &c))
 		}
@@ -46,15 +55,19 @@ func (a *resolving) file(path string, list []Conflict) (undecided []string, err 
 	if err != nil {
 		return nil, err
 	}
-	if len(lines) > 0 && len(undecided) == 0 {
+	if len(rows)+len(form) > 0 {
+		open, err := a.table(path, rows, form, touched, len(undecided) > 0)
+		return append(undecided, open...), err
+	}
+	switch {
+	case len(undecided) > 0:
+		return undecided, nil
+	case len(lines) > 0:
 		err = a.lines(path, lines)
+	case len(members) > 0:
+		err = a.members(path, members)
 	}
-	if len(rows) > 0 && err == nil {
-		var open []string
-		open, err = a.rows(path, rows, touched)
-		undecided = append(undecided, open...)
-	}
-	return undecided, err
+	return nil, err
 }
 
 // touched reports whether the person has changed the file since the merge.
@@ -66,67 +79,121 @@ func (a *resolving) touched(path string) (bool, error) {
 	return len(changes) > 0, err
 }
 
+// wholeFile puts one version of a file, or of the folder that stands in its place,
+// into the folder.
 func (a *resolving) wholeFile(path string, c *Conflict) error {
 	v, isSide := c.chosen()
 	if !isSide {
 		return nil // the person has put something in place
 	}
-	if !v.Present {
-		a.remove = append(a.remove, path)
-		return nil
+	wanted := make(map[string]object.TreeEntry)
+	if v.Present {
+		var err error
+		if wanted, err = a.filesOf(path, c.Resolution, v.ID); err != nil {
+			return fmt.Errorf("conflict %d: %w", c.Number, err)
+		}
 	}
-	e, err := a.entryOf(path, v.ID)
-	if errors.Is(err, object.ErrNotFound) {
-		return fmt.Errorf("conflict %d: %s is no file there: put in place what it should be, then write %q", c.Number, c.Resolution, TakeDone)
+	for name := range a.merged.files {
+		if _, stays := wanted[name]; !stays && within(name, []string{path}) {
+			a.remove = append(a.remove, name)
+		}
 	}
-	if err != nil {
-		return err
+	for name, e := range wanted {
+		a.result.files[name] = e
+		a.write = append(a.write, name)
 	}
-	a.result.files[path] = e
-	a.write = append(a.write, path)
 	return nil
 }
 
-// entryOf finds the entry of a file among the merge's parents and their base.
-func (a *resolving) entryOf(path string, id object.ID) (object.TreeEntry, error) {
-	state, err := a.r.readMerge()
+// filesOf returns the file with the given object that one of the merge's versions
+// has at a path, or the files of the folder that it has there.
+func (a *resolving) filesOf(path, version string, id object.ID) (map[string]object.TreeEntry, error) {
+	commits, err := a.commitsOf(version)
 	if err != nil {
-		return object.TreeEntry{}, err
+		return nil, err
 	}
-	commits, bases := []object.ID{state.Theirs, state.Ours}, []object.ID{state.Base}
-	if !state.Single {
-		if bases, err = merge.Bases(a.ctx, a.r.store, state.Ours, state.Theirs); err != nil {
-			return object.TreeEntry{}, err
-		}
-	}
-	for _, commit := range append(commits, bases...) {
+	for _, commit := range commits {
 		files, err := a.r.filesAt(a.ctx, commit)
 		if err != nil {
-			return object.TreeEntry{}, err
+			return nil, err
 		}
 		if e, ok := files.files[path]; ok && e.ID == id {
-			return e, nil
+			return map[string]object.TreeEntry{path: e}, nil
 		}
+		if files.folders[path] != id {
+			continue
+		}
+		found := make(map[string]object.TreeEntry)
+		for name, e := range files.files {
+			if within(name, []string{path}) {
+				found[name] = e
+			}
+		}
+		return found, nil
 	}
-	return object.TreeEntry{}, object.NotFound(id)
+	return nil, fmt.Errorf("%s is in no version of %s that is kept: put in place what it should be, then write %q", id.Short(), path, TakeDone)
 }
 
-// rows applies decisions about cells and rows to the table as it lies in the folder.
-func (a *resolving) rows(path string, list []Conflict, touched bool) (undecided []string, err error) {
+// table applies decisions to the table as it lies in the folder: first those about
+// its rows, then those about its columns, its key and its form. If others of the
+// file are open it only looks which rows are.
+func (a *resolving) table(path string, rows, form []Conflict, touched, look bool) (undecided []string, err error) {
 	table, err := a.folderTable(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, notTableError(path, append(rows, form...))
+	}
 	if err != nil {
 		return nil, err
 	}
+	edits, undecided, err := a.rows(path, table, rows, touched)
+	if err != nil || look || len(undecided) > 0 {
+		return undecided, err
+	}
+	changed := table
+	if len(edits) > 0 {
+		id, err := edits.apply(a.ctx, a.objects, table)
+		if err != nil {
+			return nil, err
+		}
+		if changed, err = tabular.Open(a.ctx, a.objects, id); err != nil {
+			return nil, err
+		}
+	}
+	if slices.ContainsFunc(form, func(c Conflict) bool { return c.Resolution != "" && c.Resolution != TakeDone }) {
+		if changed, err = a.form(path, changed, form); err != nil {
+			return nil, err
+		}
+		a.reformed[path] = changed.Schema
+	}
+	if changed.ID == table.ID {
+		return nil, nil
+	}
+	return nil, a.rewrite(path, changed)
+}
+
+// notTableError says that a file is no table any more, unless everything about it
+// was decided by hand.
+func notTableError(path string, list []Conflict) error {
+	for _, c := range list {
+		if c.Resolution != TakeDone {
+			return fmt.Errorf("conflict %d: %s is no table any more: make it as it should be, then write %q", c.Number, path, TakeDone)
+		}
+	}
+	return nil
+}
+
+// rows works out what decisions about cells and rows change in the table.
+func (a *resolving) rows(path string, table *tabular.Table, list []Conflict, touched bool) (edits tableEdits, undecided []string, err error) {
 	places, err := locate(a.ctx, table, list)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	edits := make(tableEdits)
+	edits = make(tableEdits)
 	for i := range list {
 		c := &list[i]
 		now, err := rowAt(a.ctx, table, places[i])
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		switch {
 		case c.Resolution == TakeDone:
@@ -136,18 +203,20 @@ func (a *resolving) rows(path string, list []Conflict, touched bool) (undecided 
 				undecided = append(undecided, c.String())
 			}
 		case now == nil, len(c.Key) == 0 && !c.stands(table.Schema, now):
-			return nil, fmt.Errorf("conflict %d: the row is not in %s as it was, so %q can't be applied: edit it as it should be, then write %q",
+			return nil, nil, fmt.Errorf("conflict %d: the row is not in %s as it was, so %q can't be applied: edit it as it should be, then write %q",
 				c.Number, path, c.Resolution, TakeDone)
 		default:
 			if err := c.edit(table, edits.row(places[i])); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
-	if len(edits) == 0 || len(undecided) > 0 {
-		return undecided, nil
-	}
-	return nil, a.rewrite(path, table, edits)
+	return edits, undecided, nil
+}
+
+// aboutRow reports whether the conflict is about a row or a cell of it.
+func (c *Conflict) aboutRow() bool {
+	return c.Kind == merge.KindCell || c.Kind == merge.KindRowAdded || c.Kind == merge.KindRowForm || c.wholeRow()
 }
 
 // wholeRow reports whether a whole row is in conflict, not one cell of it.
@@ -157,6 +226,9 @@ func (c *Conflict) wholeRow() bool {
 
 // stands reports whether a row still has what the merge left there.
 func (c *Conflict) stands(schema *tabular.Schema, row []string) bool {
+	if c.Kind == merge.KindRowForm {
+		return true // only the file shows it
+	}
 	if !c.wholeRow() {
 		col := columnOf(schema, c.Column)
 		return col >= 0 && row[col] == c.Ours.Text
@@ -175,6 +247,9 @@ func (c *Conflict) stands(schema *tabular.Schema, row []string) bool {
 
 // edit makes of the row what was decided.
 func (c *Conflict) edit(t *tabular.Table, row *rowEdit) error {
+	if c.Kind == merge.KindRowForm {
+		return c.editForm(t, row)
+	}
 	if !c.wholeRow() {
 		return c.editCell(t, row, c.Column, c.value())
 	}
@@ -185,6 +260,23 @@ func (c *Conflict) edit(t *tabular.Table, row *rowEdit) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// editForm makes of how the row is written what was decided.
+func (c *Conflict) editForm(t *tabular.Table, row *rowEdit) error {
+	v, _ := c.chosen()
+	old, err := encodingOf(t).Cell(c.Ours.Text)
+	if err != nil {
+		return fmt.Errorf("conflict %d: %w", c.Number, err)
+	}
+	edit := formEdit{old: old}
+	if v.Present && v.Text != "" {
+		if edit.text, err = encodingOf(t).Cell(v.Text); err != nil {
+			return fmt.Errorf("conflict %d: %w", c.Number, err)
+		}
+	}
+	row.forms = append(row.forms, edit)
 	return nil
 }
 
@@ -217,26 +309,34 @@ func (a *resolving) folderTable(path string) (*tabular.Table, error) {
 	return tabular.Open(a.ctx, a.objects, e.ID)
 }
 
-func (a *resolving) rewrite(path string, t *tabular.Table, edits tableEdits) error {
-	id, err := edits.apply(a.ctx, a.objects, t)
-	if err != nil {
-		return err
-	}
-	t, err = tabular.Open(a.ctx, a.objects, id)
-	if err != nil {
-		return err
-	}
+// rewrite has the file of a table written anew.
+func (a *resolving) rewrite(path string, t *tabular.Table) error {
 	checked := newHashWriter(io.Discard)
 	if err := writeTable(a.ctx, checked, t); err != nil {
 		return err
 	}
+	return a.put(path, object.TreeEntry{Type: object.TypeTable, ID: t.ID, Sum: checked.sum()})
+}
+
+// putBytes has a file written that is no table.
+func (a *resolving) putBytes(path string, data []byte) error {
+	blob, err := object.WriteBlob(a.ctx, a.objects, bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	return a.put(path, object.TreeEntry{Type: object.TypeFile, ID: blob.ID, Size: blob.Size, Sum: blob.Sum})
+}
+
+// put has a file of the folder replaced; it stays executable if it was.
+func (a *resolving) put(path string, e object.TreeEntry) error {
 	file, err := worktree.Look(a.r.Dir, path)
 	if err != nil {
 		return err
 	}
-	a.result.files[path] = object.TreeEntry{
-		Type: object.TypeTable, ID: id, Sum: checked.sum(), Executable: executable(file, object.TreeEntry{}),
+	e.Executable = executable(file, object.TreeEntry{})
+	a.result.files[path] = e
+	if !slices.Contains(a.write, path) {
+		a.write = append(a.write, path)
 	}
-	a.write = append(a.write, path)
 	return nil
 }

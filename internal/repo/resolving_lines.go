@@ -1,26 +1,25 @@
 package repo
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/constl/constl/internal/worktree"
-	"github.com/constl/constl/object"
+	"github.com/constl/constl/merge"
 )
 
 // lines applies decisions about stretches of lines to a text of the folder.
 func (a *resolving) lines(path string, list []Conflict) error {
-	data, err := os.ReadFile(filepath.Join(a.r.Dir, filepath.FromSlash(path)))
+	data, err := a.bytesOf(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // the person has decided to do without
 	}
 	if err != nil {
-		return fmt.Errorf("reading what was decided: %w", err)
+		return err
 	}
 	text := strings.SplitAfter(string(data), "\n")
 	// From the end on, so that the numbers of the lines before stay right.
@@ -33,19 +32,7 @@ func (a *resolving) lines(path string, list []Conflict) error {
 	if merged == string(data) {
 		return nil
 	}
-	blob, err := object.WriteBlob(a.ctx, a.objects, strings.NewReader(merged))
-	if err != nil {
-		return err
-	}
-	file, err := worktree.Look(a.r.Dir, path)
-	if err != nil {
-		return err
-	}
-	a.result.files[path] = object.TreeEntry{
-		Type: object.TypeFile, ID: blob.ID, Size: blob.Size, Sum: blob.Sum, Executable: executable(file, object.TreeEntry{}),
-	}
-	a.write = append(a.write, path)
-	return nil
+	return a.putBytes(path, []byte(merged))
 }
 
 // replaceLines puts what was decided in the place of our lines. Lines keep the
@@ -80,6 +67,45 @@ func (c *Conflict) replaceLines(text []string) ([]string, error) {
 		lines[len(lines)-1] = strings.TrimSuffix(lines[len(lines)-1], end)
 	}
 	return slices.Replace(text, from, to, lines...), nil
+}
+
+// members applies decisions about members of a JSON document, the last first, so
+// that the numbers of elements before stay right.
+func (a *resolving) members(path string, list []Conflict) error {
+	data, err := a.bytesOf(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the person has decided to do without
+	}
+	if err != nil {
+		return err
+	}
+	doc := data
+	for _, c := range slices.Backward(list) {
+		v, isSide := c.chosen()
+		switch {
+		case c.Resolution == "", c.Resolution == TakeDone, c.Resolution == TakeOurs && c.Ours.Present:
+			continue
+		case !isSide:
+			v = merge.Version{Present: true, Text: jsonText(c.value())}
+		}
+		if doc, err = merge.ResolveJSON(doc, &c.Conflict, v); err != nil {
+			return fmt.Errorf("conflict %d: %w: make %s as it should be, then write %q", c.Number, err, path, TakeDone)
+		}
+	}
+	if bytes.Equal(doc, data) {
+		return nil
+	}
+	return a.putBytes(path, doc)
+}
+
+// jsonText returns a text that a person wrote as JSON: what is none is taken for a
+// string.
+func jsonText(text string) string {
+	if json.Valid([]byte(text)) {
+		return text
+	}
+	quoted, _ := json.Marshal(text) // a string always has a form in JSON
+	return string(quoted)
 }
 
 // splitLines returns the lines of a version; none if it has none.

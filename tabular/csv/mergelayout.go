@@ -15,7 +15,7 @@ import (
 // changed in two ways is reported, if a reader of the file would notice it, and
 // else settled alike whichever side is ours. base may be nil. It fails with an
 // error that wraps [ErrInvalidLayout] if a layout is not one of this package.
-func MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (tabular.Layout, func(x tabular.Exception, from *tabular.Table, col int, row [][]byte) (tabular.Exception, bool), []string, error) {
+func MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (tabular.Layout, func(x tabular.Exception, from *tabular.Table, col int, row [][]byte) (tabular.Exception, bool), []tabular.LayoutClash, error) {
 	m := layoutMerge{fields: fields, layouts: make(map[*tabular.Table]*Layout)}
 	for _, t := range []*tabular.Table{base, ours, theirs} {
 		if t == nil {
@@ -47,7 +47,7 @@ type Merger struct {
 }
 
 // MergeLayout is the function of that name.
-func (Merger) MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (tabular.Layout, func(x tabular.Exception, from *tabular.Table, col int, row [][]byte) (tabular.Exception, bool), []string, error) {
+func (Merger) MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (tabular.Layout, func(x tabular.Exception, from *tabular.Table, col int, row [][]byte) (tabular.Exception, bool), []tabular.LayoutClash, error) {
 	return MergeLayout(base, ours, theirs, fields)
 }
 
@@ -62,7 +62,7 @@ type layoutMerge struct {
 	fields             []tabular.Field
 	layouts            map[*tabular.Table]*Layout
 	out                Layout
-	conflicts          []string
+	conflicts          []tabular.LayoutClash
 }
 
 // pick merges one property. clash is set if both sides changed it in two ways;
@@ -88,18 +88,26 @@ func pickLeast[T cmp.Ordered](m *layoutMerge, of func(*Layout) T) T {
 }
 
 // pickReported merges a property whose conflict people should hear of.
-func pickReported[T comparable](m *layoutMerge, what string, of func(*Layout) T) T {
+func pickReported[T comparable](m *layoutMerge, part Part, of func(*Layout) T) T {
 	value, clash := pick(m, of)
 	if clash {
-		m.conflicts = append(m.conflicts, "both sides changed "+what+"; it is that of ours")
+		m.report(part, "both sides changed "+part.sentence()+"; it is that of ours")
 	}
 	return value
+}
+
+func (m *layoutMerge) report(part Part, detail string) {
+	c := tabular.LayoutClash{Part: string(part), Ours: m.o.show(part), Theirs: m.t.show(part), Detail: detail}
+	if m.b != nil {
+		c.Base = m.b.show(part)
+	}
+	m.conflicts = append(m.conflicts, c)
 }
 
 func (m *layoutMerge) dialect() {
 	m.gzip()
 
-	m.out.Delimiter = pickReported(m, "the delimiter", func(l *Layout) byte { return l.Delimiter })
+	m.out.Delimiter = pickReported(m, PartDelimiter, func(l *Layout) byte { return l.Delimiter })
 	m.encoding()
 	// With quotes every cell can be written; without them not.
 	m.out.Quote = max(m.o.Quote, m.t.Quote)
@@ -143,11 +151,11 @@ func (l *Layout) gzip() Gzip {
 // cannot be put into a file of another.
 func (m *layoutMerge) encoding() {
 	if (m.o.Encoding == Windows1252) == (m.t.Encoding == Windows1252) {
-		m.out.Encoding = pickReported(m, "the encoding", func(l *Layout) Encoding { return l.Encoding })
+		m.out.Encoding = pickReported(m, PartEncoding, func(l *Layout) Encoding { return l.Encoding })
 		return
 	}
 	m.out.Encoding = Windows1252
-	m.conflicts = append(m.conflicts, "one side is in UTF-8, the other in an older encoding, and no cell was converted; look at those beyond ASCII")
+	m.report(PartEncoding, "one side is in UTF-8, the other in an older encoding, and no cell was converted; look at those beyond ASCII")
 }
 
 func bit(b bool) byte {
@@ -159,7 +167,7 @@ func bit(b bool) byte {
 
 func (m *layoutMerge) header() {
 	m.out.HeaderEnd = m.out.LineEnd
-	if m.out.Header = pickReported(m, "whether there is a header", func(l *Layout) bool { return l.Header }); !m.out.Header {
+	if m.out.Header = pickReported(m, PartHeader, func(l *Layout) bool { return l.Header }); !m.out.Header {
 		return
 	}
 	m.out.HeaderRule = pickLeast(m, func(l *Layout) Rule { return l.HeaderRule })
@@ -230,12 +238,15 @@ func hasField(t *tabular.Table, id string) bool {
 
 // around merges what stands above and below the rows.
 func (m *layoutMerge) around() {
-	text := func(l *Layout, s []byte) string {
-		return string(bytes.ReplaceAll(s, []byte(l.LineEnd.String()), []byte(m.out.LineEnd.String())))
-	}
-	m.out.Preamble = []byte(pickReported(m, "the lines above the table", func(l *Layout) string { return text(l, l.Preamble) }))
-	m.out.Trailer = []byte(pickReported(m, "the lines below the table", func(l *Layout) string { return text(l, l.Trailer) }))
+	text := func(l *Layout, s []byte) string { return string(m.out.lines(l, s)) }
+	m.out.Preamble = []byte(pickReported(m, PartAbove, func(l *Layout) string { return text(l, l.Preamble) }))
+	m.out.Trailer = []byte(pickReported(m, PartBelow, func(l *Layout) string { return text(l, l.Trailer) }))
 	m.out.NoFinalEnd = pickLeast(m, func(l *Layout) byte { return bit(l.NoFinalEnd) }) == 1 && len(m.out.Trailer) == 0
+}
+
+// lines returns lines of another file with the line ends of this one.
+func (l *Layout) lines(from *Layout, text []byte) []byte {
+	return bytes.ReplaceAll(text, []byte(from.LineEnd.String()), []byte(l.LineEnd.String()))
 }
 
 // carry translates an exception into the merged layout.

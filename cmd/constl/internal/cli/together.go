@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/merge"
@@ -224,6 +225,7 @@ func (a *app) resolveCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "key", Usage: "only the row with this `KEY` (parts of a longer key joined by \" | \")"},
 			&cli.StringFlag{Name: "column", Usage: "only this `COLUMN`"},
+			&cli.IntFlag{Name: "number", Usage: "only the conflict that constl conflicts shows with this `NUMBER`"},
 			&cli.BoolFlag{Name: repo.TakeOurs, Usage: "take what we have"},
 			&cli.BoolFlag{Name: repo.TakeTheirs, Usage: "take what they have"},
 			&cli.BoolFlag{Name: repo.TakeBase, Usage: "take what was there before both"},
@@ -235,7 +237,7 @@ func (a *app) resolveCommand() *cli.Command {
 }
 
 func runResolve(c *command) error {
-	args, err := c.arguments(1, 1)
+	args, err := c.arguments(1, -1)
 	if err != nil {
 		return err
 	}
@@ -256,14 +258,15 @@ func runResolve(c *command) error {
 		if err != nil {
 			return err
 		}
-		n, err := r.ResolveConflict(paths[0], c.String("key"), c.String("column"), choices[0])
+		o := repo.Choice{Paths: paths, Number: c.Int("number"), Key: c.String("key"), Column: c.String("column")}
+		n, err := r.ResolveConflicts(o, choices[0])
 		if err != nil {
 			return err
 		}
 		if c.asJSON() {
 			return c.printJSON(map[string]int{"decided": n})
 		}
-		c.print("Decided %s of %s\n", plural(int64(n), "conflict"), paths[0])
+		c.print("Decided %s of %s\n", plural(int64(n), "conflict"), strings.Join(args, ", "))
 		c.note("  when all are decided: constl commit\n")
 		return nil
 	})
