@@ -20,15 +20,19 @@ import (
 // It returns the tree and the conflicts that are left.
 func redescribe(ctx context.Context, rw object.ReadWriter, tree object.ID, list []merge.Conflict) (object.ID, []merge.Conflict, error) {
 	left := slices.Clone(list)
-	settled := make(map[string]bool) // names of resources
+	settled := make(map[string]bool)  // names of resources
+	disputed := make(map[string]bool) // paths of tables
 	left = slices.DeleteFunc(left, func(c merge.Conflict) bool {
+		if c.Kind == merge.KindKey || c.Kind == merge.KindColumn {
+			disputed[c.Path] = true
+		}
 		name, own := ownMember(c)
 		if own {
 			settled[name] = true
 		}
 		return own
 	})
-	if len(settled) == 0 {
+	if len(settled)+len(disputed) == 0 {
 		return tree, list, nil
 	}
 	files, err := readFiles(ctx, rw, tree)
@@ -40,12 +44,9 @@ func redescribe(ctx context.Context, rw object.ReadWriter, tree object.ID, list 
 		return tree, list, err
 	}
 	for _, res := range pkg.Resources() {
-		if !settled[res.Name()] {
-			continue
-		}
 		for _, path := range res.Paths() {
 			e, ok := files.files[path]
-			if !ok || e.Type != object.TypeTable {
+			if !ok || !settled[res.Name()] && !disputed[path] || e.Type != object.TypeTable {
 				continue
 			}
 			t, err := tabular.Open(ctx, rw, e.ID)

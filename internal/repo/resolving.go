@@ -138,7 +138,7 @@ func (a *resolving) filesOf(path, version string, id object.ID) (map[string]obje
 // its rows, then those about its columns, its key and its form. If others of the
 // file are open it only looks which rows are.
 func (a *resolving) table(path string, rows, form []Conflict, touched, look bool) (undecided []string, err error) {
-	table, err := a.folderTable(path)
+	table, err := a.folderTable(path, touched)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, notTableError(path, append(rows, form...))
 	}
@@ -293,8 +293,12 @@ func (c *Conflict) editCell(t *tabular.Table, row *rowEdit, column, text string)
 	return nil
 }
 
-// folderTable takes the file in the folder as a table.
-func (a *resolving) folderTable(path string) (*tabular.Table, error) {
+// folderTable takes the file in the folder as a table: the merged one if nobody has
+// touched it, even if what is in it, such as cells in two encodings, reads as another.
+func (a *resolving) folderTable(path string, touched bool) (*tabular.Table, error) {
+	if e, ok := a.merged.files[path]; ok && e.Type == object.TypeTable && !touched {
+		return tabular.Open(a.ctx, a.objects, e.ID)
+	}
 	s, err := a.r.newSnapshot(a.ctx, a.objects, a.merged, []string{path})
 	if err != nil {
 		return nil, err

@@ -69,14 +69,15 @@ func (f *reform) decide(c *Conflict) error {
 	}
 	switch c.Kind {
 	case merge.KindLayout:
-		if c.Resolution == TakeOurs {
-			return nil
+		part := csv.Part(c.Part)
+		if c.Resolution == TakeOurs && part != csv.PartEncoding {
+			return nil // it stands
 		}
 		side, err := f.a.tableOf(f.path, c.Resolution)
 		if err != nil {
 			return err
 		}
-		f.parts[csv.Part(c.Part)] = side
+		f.parts[part] = side
 		return nil
 	case merge.KindKey:
 		names := v.Cells

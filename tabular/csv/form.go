@@ -84,7 +84,8 @@ func WithForm(t *tabular.Table, fields []tabular.Field, parts map[Part]*tabular.
 		return layout, nil, nil, err
 	}
 	layout, carry, _, err = MergeLayout(t, t, &asked, fields)
-	if err != nil || encoding == old.Encoding {
+	// Cells may be in two encodings if that is what was in conflict.
+	if _, asked := parts[PartEncoding]; err != nil || !asked {
 		return layout, carry, nil, err
 	}
 	merged, err := DecodeLayout(layout)
