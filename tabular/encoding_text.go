@@ -273,27 +273,36 @@ func takePlain(d *object.Decoder, n, limit int) Cells {
 }
 
 func takeDictionary(d *object.Decoder, n, limit int) Cells {
+	entries, codes := takeEntries(d, n, limit)
+	if d.Err() != nil {
+		return Cells{}
+	}
+	return expand(d, entries, &codes, limit)
+}
+
+// takeEntries decodes the different texts of n cells, and the codes of the cells.
+func takeEntries(d *object.Decoder, n, limit int) (entries Cells, codes planes) {
 	distinct := int(d.Size(int64(n / 2)))
 	if d.Err() == nil && distinct < 2 {
 		d.Fail("a dictionary of %d texts", distinct)
 	}
 	if d.Err() != nil {
-		return Cells{}
+		return entries, codes
 	}
-	entries := Cells{Ends: takeEnds(d, distinct, limit)}
+	entries.Ends = takeEnds(d, distinct, limit)
 	if d.Err() == nil {
 		entries.Data = d.Raw(int(entries.Ends[distinct-1]))
 	}
-	codes := takePlanes(d, n)
+	codes = takePlanes(d, n)
 	if d.Err() != nil {
-		return Cells{}
+		return entries, codes
 	}
 	var t dictionary
 	if !t.build(entries, distinct, distinct) || len(t.first) != distinct {
 		d.Fail("a text stands twice in a dictionary")
-		return Cells{}
+		return entries, codes
 	}
-	return expand(d, entries, &codes, limit)
+	return entries, codes
 }
 
 // expand writes the texts out that codes stand for, which must name all entries
@@ -302,16 +311,13 @@ func expand(d *object.Decoder, entries Cells, codes *planes, limit int) Cells {
 	distinct := int64(entries.Len())
 	c := Cells{Ends: make([]uint32, codes.n)}
 	var block [planeBlock]int64
-	var seen int64
+	order := codeOrder{distinct: distinct}
 	total := 0
 	for from := 0; from < codes.n; from += planeBlock {
 		for i, code := range codes.block(&block, from) {
-			if code < 0 || code > seen || code >= distinct {
+			if !order.next(code) {
 				d.Fail("a dictionary is out of order")
 				return Cells{}
-			}
-			if code == seen {
-				seen++
 			}
 			total += len(entries.At(int(code)))
 			if total > limit {
@@ -321,7 +327,7 @@ func expand(d *object.Decoder, entries Cells, codes *planes, limit int) Cells {
 			c.Ends[from+i] = uint32(total)
 		}
 	}
-	if seen != distinct {
+	if order.seen != distinct {
 		d.Fail("a dictionary has texts that are not used")
 		return Cells{}
 	}
