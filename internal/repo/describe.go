@@ -99,14 +99,23 @@ func (s *snapshot) placePackage() error {
 	if s.pkgStage == nil {
 		return nil
 	}
-	now, err := os.ReadFile(filepath.Join(s.r.Dir, datapackage.FileName))
+	if err := s.r.samePackage(s.pkgOld); err != nil {
+		return err
+	}
+	return s.pkgStage.Apply()
+}
+
+// samePackage fails with [ErrChanging] unless the folder's datapackage.json is as
+// it was read; nil stands for none.
+func (r *Repo) samePackage(old []byte) error {
+	now, err := os.ReadFile(filepath.Join(r.Dir, datapackage.FileName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if !bytes.Equal(now, s.pkgOld) {
+	if !bytes.Equal(now, old) {
 		return fmt.Errorf("%s: %w", datapackage.FileName, ErrChanging)
 	}
-	return s.pkgStage.Apply()
+	return nil
 }
 
 // close drops what was made ready and not put in place.

@@ -9,7 +9,7 @@ import (
 )
 
 // MaxExact is how many different texts are told apart exactly.
-const MaxExact = 256
+const MaxExact = 1024
 
 const (
 	registerBits = 11

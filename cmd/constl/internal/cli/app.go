@@ -126,6 +126,7 @@ func (a *app) commands() []*cli.Command {
 		a.initCommand(), a.cloneCommand(),
 		a.statusCommand(), a.commitCommand(), a.restoreCommand(),
 		a.diffCommand(), a.logCommand(), a.showCommand(), a.catCommand(), a.blameCommand(),
+		a.schemaCommand(),
 		a.checkoutCommand(), a.switchCommand(), a.branchCommand(), a.tagCommand(),
 		a.serveCommand(), a.fetchCommand(), a.pullCommand(), a.pushCommand(),
 		a.mergeCommand(), a.cherryPickCommand(), a.revertCommand(), a.conflictsCommand(), a.resolveCommand(),

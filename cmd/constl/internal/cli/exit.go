@@ -10,6 +10,7 @@ import (
 
 	"github.com/constl/constl/internal/cite"
 	"github.com/constl/constl/internal/datapackage"
+	"github.com/constl/constl/internal/describe"
 	"github.com/constl/constl/internal/gitdriver"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/internal/settings"
@@ -68,7 +69,8 @@ func exitCode(err error) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &wrong), anyOf(err, repo.ErrNotDataset, repo.ErrUnknownRevision, repo.ErrAmbiguous, repo.ErrNoRemote,
-		repo.ErrNotFile, repo.ErrUnborn, repo.ErrDetached, repo.ErrExists, repo.ErrNotMerging, repo.ErrNoProposal, repo.ErrWrongBranch, refs.ErrInvalidName, refs.ErrInvalidURL, refs.ErrInvalidPeer, refs.ErrWrongDataset, object.ErrName, settings.ErrUnknown, gitdriver.ErrNoRepository, settings.ErrInvalid, cite.ErrSeveral):
+		repo.ErrNotFile, repo.ErrUnborn, repo.ErrDetached, repo.ErrExists, repo.ErrNotMerging, repo.ErrNoProposal, repo.ErrWrongBranch, refs.ErrInvalidName, refs.ErrInvalidURL, refs.ErrInvalidPeer, refs.ErrWrongDataset, object.ErrName, settings.ErrUnknown, gitdriver.ErrNoRepository, settings.ErrInvalid, cite.ErrSeveral,
+		describe.ErrUnknown, describe.ErrMalformed):
 		return exitUsage
 	case anyOf(err, object.ErrCorrupt, object.ErrNotFound, object.ErrSignature, refs.ErrUntrusted, refs.ErrNewerFormat,
 		repo.ErrMismatch, quic.ErrWrongPeer, transport.ErrForged, transport.ErrRefused, transport.ErrProtocol):

@@ -130,16 +130,19 @@ func (c *command) printEntry(e repo.Logged, names []string) {
 
 func (a *app) showCommand() *cli.Command {
 	return &cli.Command{
-		Name: "show", Category: groupLook, ArgsUsage: "[REV]",
-		Usage: "show one commit and what it changed",
-		Description: "Of a merge, what it changed in its first parent.\n" +
+		Name: "show", Category: groupLook, ArgsUsage: "[REV], or TABLE… --stats",
+		Usage: "show one commit and what it changed, or what is in the columns of tables",
+		Description: "Of a merge, what it changed in its first parent. With --stats as: constl schema show\n" +
 			"JSON: the commit as in log, and \"diff\" as in diff",
-		Flags:  viewFlags(),
+		Flags:  append(viewFlags(), &cli.BoolFlag{Name: "stats", Usage: "show the fields of the tables named, or of all, with their statistics"}),
 		Action: a.action(runShow),
 	}
 }
 
 func runShow(c *command) error {
+	if c.Bool("stats") {
+		return c.open(func(r *repo.Repo) error { return c.showSchema(r, c.words(), "") })
+	}
 	args, err := c.arguments(0, 1)
 	if err == nil {
 		err = c.checkView()

@@ -88,6 +88,8 @@ func (p *progressTasks) report(what string, done, total int64) {
 			unit = "files"
 		case "looking through commits":
 			unit = "commits"
+		case "describing rows":
+			unit = "rows"
 		}
 		t = &shown{task: p.meter.Start(what, total, unit)}
 		p.tasks[what] = t
