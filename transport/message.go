@@ -296,11 +296,24 @@ type resultMessage struct {
 	extensions []extension
 }
 
+// tagRemark is the tag of a result's extension that tells people more.
+const tagRemark = 1
+
 func (m *resultMessage) encode() []byte {
 	var e object.Encoder
 	e.Uvarint(m.statements)
 	encodeExtensions(&e, m.extensions)
 	return e.Body()
+}
+
+// remark returns what the server says to people, safe to print; "" is nothing.
+func (m *resultMessage) remark() string {
+	for _, x := range m.extensions {
+		if x.tag == tagRemark {
+			return wireText(string(x.data))
+		}
+	}
+	return ""
 }
 
 func decodeResult(body []byte) (*resultMessage, error) {

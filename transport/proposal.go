@@ -28,8 +28,8 @@ type Proposals struct {
 	// It may be nil.
 	Check func(ctx context.Context, objects object.ReadWriter, p refs.Proposal) error
 	// Taken is told of a proposal that is kept now, and of how many bytes it
-	// brought. It may be nil.
-	Taken func(ctx context.Context, p refs.Proposal, bytes int64) error
+	// brought. The peer is shown its remark. It may be nil.
+	Taken func(ctx context.Context, p refs.Proposal, bytes int64) (remark string, err error)
 
 	mu sync.Mutex // held while proposals are counted and kept
 }
@@ -106,6 +106,7 @@ type pushSink struct {
 
 	proposal *refs.Proposal
 	apart    *apart
+	remark   string
 }
 
 var _ Sink = (*pushSink)(nil)
@@ -197,10 +198,12 @@ func (s *pushSink) Complete(ctx context.Context) error {
 	if err := s.keep(ctx); err != nil {
 		return err
 	}
-	if o.Taken != nil && s.Taken() > 0 {
-		return o.Taken(ctx, *s.proposal, s.apart.bytes.Load())
+	if o.Taken == nil || s.Taken() == 0 {
+		return nil
 	}
-	return nil
+	var err error
+	s.remark, err = o.Taken(ctx, *s.proposal, s.apart.bytes.Load())
+	return err
 }
 
 // keep stores the proposal unless others have used up the room meanwhile.

@@ -34,7 +34,10 @@ type PushOptions struct {
 // PushResult says what the peer took.
 type PushResult struct {
 	Statements int // statements and drafts that were new to the peer
-	Stats      Stats
+	// Remark is what the peer says to people about what it took, without control
+	// characters; it may be empty.
+	Remark string
+	Stats  Stats
 }
 
 // Push offers statements to the peer at the other end of the stream and sends the
@@ -107,7 +110,7 @@ func (p *pushing) run(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("%w: %w", ErrProtocol, err)
 			}
-			p.result.Statements = int(m.statements)
+			p.result.Statements, p.result.Remark = int(m.statements), m.remark()
 			return nil
 		default:
 			return unexpected(t, body)
@@ -194,6 +197,9 @@ func (r *serving) push(ctx context.Context, body []byte) (err error) {
 	result := resultMessage{statements: uint64(len(offer.Statements))}
 	if local, ok := sink.(interface{ Taken() int }); ok {
 		result.statements = uint64(local.Taken())
+	}
+	if p, ok := sink.(*pushSink); ok && p.remark != "" {
+		result.extensions = []extension{{tag: tagRemark, data: []byte(wireText(p.remark))}}
 	}
 	if err := r.c.writeFrame(frameResult, result.encode()); err != nil {
 		return streamError(ctx, "sending the result", err)

@@ -101,18 +101,19 @@ func (r *Repo) preview(ctx context.Context, branch object.ID, v *Review) error {
 		if len(bases) == 0 {
 			return fmt.Errorf("%s and %s: %w", v.Branch.Short(), v.Commit.Short(), ErrUnrelated)
 		}
-		merged, err := r.mergeTrees(ctx, objects, nil, branch, &joining{theirs: v.Commit})
+		how := MergeOptions{AllowViolations: true} // they are listed apart
+		merged, err := r.mergeTrees(ctx, objects, nil, branch, &joining{theirs: v.Commit, MergeOptions: how})
 		if err != nil {
 			return fmt.Errorf("merging: %w", err)
 		}
-		if err := readable(ctx, objects, merged.Tree, merged.Conflicts); err != nil {
-			return err
+		if v.Conflicts = merged.Conflicts; len(v.Conflicts) == 0 {
+			if v.Broken, err = broken(ctx, objects, merged, old.folders[""]); err != nil {
+				return err
+			}
 		}
-		for _, c := range merged.Conflicts {
-			if c.Kind == merge.KindViolation {
-				v.Broken = append(v.Broken, c)
-			} else {
-				v.Conflicts = append(v.Conflicts, c)
+		for _, list := range [][]merge.Conflict{v.Conflicts, v.Broken} {
+			if err := readable(ctx, objects, merged.Tree, list); err != nil {
+				return err
 			}
 		}
 		if next, err = readFiles(ctx, objects, merged.Tree); err != nil {
@@ -123,15 +124,33 @@ func (r *Repo) preview(ctx context.Context, branch object.ID, v *Review) error {
 	return err
 }
 
+// broken returns the rules that a proposal, merged, breaks and its branch keeps.
+func broken(ctx context.Context, objects object.Reader, merged *merge.Result, branch object.ID) ([]merge.Conflict, error) {
+	return violations(ctx, objects, merged, branch, branch)
+}
+
+// AcceptOptions say how to accept a proposal.
+type AcceptOptions struct {
+	Message string // of the commit and the answer; "" makes one
+	// AllowViolations accepts what breaks a rule of datapackage.json.
+	AllowViolations bool
+}
+
 // Accept merges a proposal into the branch that is checked out, row by row, with a
 // commit that says so, and publishes that it was accepted. The commits stay those of
 // who proposed them. Conflicts leave the folder as those of [Repo.Merge] do, and the
 // commit that resolves them publishes the answer. It fails with [ErrNoProposal],
-// [ErrNotMaintainer], [ErrAnswered], [ErrWrongBranch], or as Merge does.
-func (r *Repo) Accept(ctx context.Context, digits, message string) (*Proposal, *MergeResult, error) {
+// [ErrNotMaintainer], [ErrAnswered], [ErrWrongBranch], [ErrBroken] if the result breaks a
+// rule that the branch keeps, or as Merge does.
+func (r *Repo) Accept(ctx context.Context, digits string, o AcceptOptions) (*Proposal, *MergeResult, error) {
 	p, err := r.waiting(ctx, digits)
 	if err != nil {
 		return nil, nil, err
+	}
+	if !o.AllowViolations {
+		if err := r.checkRules(ctx, p); err != nil {
+			return nil, nil, err
+		}
 	}
 	if _, err := r.signer(ctx); err != nil {
 		return nil, nil, err
@@ -148,15 +167,15 @@ func (r *Repo) Accept(ctx context.Context, digits, message string) (*Proposal, *
 	if head.Commit.IsZero() {
 		err = r.forward(ctx, head, p.Commit, res)
 	} else {
-		err = r.acceptInto(ctx, head, p, message, res)
+		err = r.acceptInto(ctx, head, p, o, res)
 	}
 	if err != nil || len(res.Conflicts) > 0 {
 		return p, res, err
 	}
-	return p, res, r.answer(ctx, p, refs.Accepted, res.After, message)
+	return p, res, r.answer(ctx, p, refs.Accepted, res.After, o.Message)
 }
 
-func (r *Repo) acceptInto(ctx context.Context, head Head, p *Proposal, message string, res *MergeResult) error {
+func (r *Repo) acceptInto(ctx context.Context, head Head, p *Proposal, o AcceptOptions, res *MergeResult) error {
 	bases, err := merge.Bases(ctx, r.store, head.Commit, p.Commit)
 	if err != nil {
 		return err
@@ -166,11 +185,25 @@ func (r *Repo) acceptInto(ctx context.Context, head Head, p *Proposal, message s
 		return fmt.Errorf("%s and %s: %w", head.Commit.Short(), p.Commit.Short(), ErrUnrelated)
 	case slices.Contains(bases, p.Commit):
 		return nil // it is there already
-	case message == "":
+	case o.Message == "":
 		subject, _, _ := strings.Cut(p.Message, "\n")
-		message = fmt.Sprintf("Accept the proposal of %s: %s", p.Author, subject)
+		o.Message = fmt.Sprintf("Accept the proposal of %s: %s", p.Author, subject)
 	}
-	return r.join(ctx, head, joining{theirs: p.Commit, proposal: p.Tag, MergeOptions: MergeOptions{Message: message}}, res)
+	how := MergeOptions{Message: o.Message, AllowViolations: true} // checkRules was stricter
+	return r.join(ctx, head, joining{theirs: p.Commit, proposal: p.Tag, MergeOptions: how}, res)
+}
+
+// checkRules fails with [ErrBroken] if a proposal breaks a rule that its branch keeps.
+func (r *Repo) checkRules(ctx context.Context, p *Proposal) error {
+	v, err := r.Review(ctx, p.Proposal.ID().String())
+	if err != nil || len(v.Broken) == 0 {
+		return err
+	}
+	more := ""
+	if n := len(v.Broken) - 1; n > 0 {
+		more = fmt.Sprintf(", and %d more", n)
+	}
+	return fmt.Errorf("proposal %s: %w: %s%s", p.ID(), ErrBroken, v.Broken[0], more)
 }
 
 // Decline publishes that a proposal is not taken, and why. It fails as

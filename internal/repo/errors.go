@@ -44,6 +44,8 @@ var (
 	ErrNoProposal = errors.New("no such proposal")
 	// ErrNothingToPropose says that the maintainers have everything already.
 	ErrNothingToPropose = errors.New("nothing to propose")
+	// ErrBroken says that a proposal breaks a rule of datapackage.json.
+	ErrBroken = errors.New("it breaks a rule")
 	// ErrAnswered says that a proposal was answered before.
 	ErrAnswered = errors.New("already answered")
 	// ErrNotMaintainer says that this device's owner may not decide that.

@@ -22,7 +22,8 @@ type ProposeOptions struct {
 type ProposeResult struct {
 	*Proposal
 	Remote  string
-	Revised bool // it takes the place of one that had no answer yet
+	Remark  string // what the remote says about it, safe to print; may be empty
+	Revised bool   // it takes the place of one that had no answer yet
 	Objects int64
 	Bytes   int64
 }
@@ -72,7 +73,7 @@ func (r *Repo) Propose(ctx context.Context, o ProposeOptions) (*ProposeResult, e
 		return nil, err
 	}
 	pushed, err := r.pushStatements(ctx, at, signed)
-	res.Objects, res.Bytes = pushed.Objects, pushed.Bytes
+	res.Objects, res.Bytes, res.Remark = pushed.Objects, pushed.Bytes, pushed.remark
 	if err != nil {
 		return res, err
 	}
@@ -133,7 +134,7 @@ func (r *Repo) Withdraw(ctx context.Context, digits, to string) (*ProposeResult,
 	}
 	res := &ProposeResult{Proposal: p, Remote: at.Name}
 	pushed, err := r.pushStatements(ctx, at, signed)
-	res.Objects, res.Bytes = pushed.Objects, pushed.Bytes
+	res.Objects, res.Bytes, res.Remark = pushed.Objects, pushed.Bytes, pushed.remark
 	return res, err
 }
 
@@ -157,7 +158,7 @@ func (r *Repo) pushStatements(ctx context.Context, at Remote, statements ...*ref
 		}
 		pushed, err := transport.Push(ctx, stream, req, r.store, nil)
 		res.Objects, res.Bytes = pushed.Stats.Objects, pushed.Stats.BytesIn+pushed.Stats.BytesOut
-		res.New = pushed.Statements > 0
+		res.New, res.remark = pushed.Statements > 0, pushed.Remark
 		return err
 	})
 	return res, err

@@ -243,8 +243,9 @@ func (r *Repo) compareCommits(ctx context.Context, objects object.Reader, old, n
 	return r.compare(ctx, objects, sets[0], sets[1], nil)
 }
 
-// taken notes a proposal that is kept now, and accepts it if the policy says so.
-func (h *hub) taken(ctx context.Context, p refs.Proposal, bytes int64) error {
+// taken notes a proposal that is kept now, accepts it if the policy says so, and
+// tells what became of it.
+func (h *hub) taken(ctx context.Context, p refs.Proposal, bytes int64) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	err := h.r.noteProposal(p.Log, func(n *ProposalNote) {
@@ -254,45 +255,52 @@ func (h *hub) taken(ctx context.Context, p refs.Proposal, bytes int64) error {
 		n.Bytes += bytes
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	// The folder is another's, too: what is done to it is done by a Repo of its own.
 	own, err := Open(ctx, h.r.Dir, &h.r.o)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer own.Close()
 	known, err := own.FindProposal(ctx, p.ID().String())
 	if err != nil {
-		return err
+		return "", err
 	}
-	h.o.Report(known, h.accept(ctx, own, known))
-	return nil
+	remark, failed := h.accept(ctx, own, known)
+	if failed != nil {
+		// What is amiss in this folder is nobody else's business.
+		h.o.Report(known, remark+": "+failed.Error())
+	} else {
+		h.o.Report(known, remark)
+	}
+	return remark, nil
 }
 
 // accept accepts a proposal if the policy says so, and tells what became of it. What
-// is not accepted waits for a person.
-func (h *hub) accept(ctx context.Context, own *Repo, p *Proposal) string {
+// is not accepted, or cannot be at the moment, waits for a person.
+func (h *hub) accept(ctx context.Context, own *Repo, p *Proposal) (remark string, err error) {
+	const waits = "it waits for a maintainer"
 	if h.o.Proposals == ProposalsAsk {
-		return "waits: constl review " + p.ID()
+		return waits, nil
 	}
 	why, err := h.judge(ctx, own, p)
+	switch {
+	case err != nil:
+		return waits, err
+	case why != "":
+		return waits + ", for " + why, nil
+	}
+	_, res, err := own.Accept(ctx, p.Proposal.ID().String(), AcceptOptions{})
 	if err != nil {
-		why = err.Error()
+		return waits, err
 	}
-	if why == "" {
-		var res *MergeResult
-		if _, res, err = own.Accept(ctx, p.ID(), ""); err == nil {
-			return "accepted as " + res.After.Short()
-		}
-		why = err.Error()
-	}
-	return fmt.Sprintf("waits, for %s: constl review %s", why, p.ID())
+	return "accepted as " + res.After.Short(), nil
 }
 
 // judge says why a proposal is not accepted by itself, "" if it is.
 func (h *hub) judge(ctx context.Context, own *Repo, p *Proposal) (why string, err error) {
-	v, err := own.Review(ctx, p.ID())
+	v, err := own.Review(ctx, p.Proposal.ID().String())
 	if err != nil {
 		return "", err
 	}

@@ -54,6 +54,8 @@ type PushResult struct {
 	Bytes   int64
 	// New says whether the peer learned anything.
 	New bool
+
+	remark string // what the peer says about a proposal
 }
 
 // Clone makes a copy of the dataset at the address in the folder dir, which must

@@ -126,6 +126,7 @@ var hints = []struct {
 	{pack.ErrBusy, "wait until the other constl (a fetch or push, maybe under serve) is done, then try again"},
 	{repo.ErrLocked, "wait until it is done, then try again"},
 	{repo.ErrNoProposal, "see what there is with: constl proposals --all"},
+	{repo.ErrBroken, "decline it and say what to mend: constl decline ID -m WHY; or take it as it is: constl accept ID --allow-violations"},
 	{repo.ErrAnswered, "see what there is with: constl proposals --all"},
 	{repo.ErrNothingToPropose, "record your changes first: constl commit -m MESSAGE"},
 	{repo.ErrWrongBranch, "go to it with: constl switch BRANCH"},

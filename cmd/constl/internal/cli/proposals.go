@@ -162,7 +162,10 @@ func (a *app) acceptCommand() *cli.Command {
 		Description: "Its commits keep their author; the commit that takes them is yours. The answer is published: push it, or\n" +
 			"let others pull it from your constl serve. Conflicts are resolved as those of constl merge.\n" +
 			"JSON: {\"proposal\", \"before\", \"after\", \"conflicts\":n, \"conflict_list\":[…]}",
-		Flags:  []cli.Flag{&cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "the commit's `TEXT`, which is the answer, too"}},
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "the commit's `TEXT`, which is the answer, too"},
+			&cli.BoolFlag{Name: "allow-violations", Usage: "take it even if it breaks a rule of datapackage.json"},
+		},
 		Action: a.action(runAccept),
 	}
 }
@@ -173,7 +176,9 @@ func runAccept(c *command) error {
 		return err
 	}
 	return c.open(func(r *repo.Repo) error {
-		p, res, err := r.Accept(c.ctx(), args[0], strings.TrimSpace(c.String("message")))
+		p, res, err := r.Accept(c.ctx(), args[0], repo.AcceptOptions{
+			Message: strings.TrimSpace(c.String("message")), AllowViolations: c.Bool("allow-violations"),
+		})
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,8 @@ func (a *app) proposeCommand() *cli.Command {
 		Description: "What is committed on the branch that is checked out goes to the peer that you cloned from, or to\n" +
 			"the one named with --to. The answer comes with the next constl pull. To propose again before that\n" +
 			"replaces the proposal; --withdraw ID takes it back.\n" +
-			"JSON: the proposal as in constl proposals, and {\"remote\", \"revised\":bool, \"objects\", \"bytes\"}",
+			"JSON: the proposal as in constl proposals, and {\"remote\", \"remark\", \"revised\":bool, \"objects\", \"bytes\"};\n" +
+			"\"remark\" is what the peer says about it, for people",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "say in `TEXT` what it is and why"},
 			&cli.StringFlag{Name: "to", Usage: "the `PEER`: a remote or a URL (default: the one you cloned from)"},
@@ -55,10 +56,11 @@ func runPropose(c *command) error {
 			return c.printJSON(struct {
 				*proposalEntry
 				Remote  string `json:"remote"`
+				Remark  string `json:"remark"`
 				Revised bool   `json:"revised"`
 				Objects int64  `json:"objects"`
 				Bytes   int64  `json:"bytes"`
-			}{entry, res.Remote, res.Revised, res.Objects, res.Bytes})
+			}{entry, res.Remote, res.Remark, res.Revised, res.Objects, res.Bytes})
 		}
 		c.printProposed(res, withdraw != "")
 		return nil
@@ -74,6 +76,9 @@ func (c *command) printProposed(res *repo.ProposeResult, withdrawn bool) {
 		c.print("Proposal %s for %s is replaced at %s: %s, %s\n", res.ID(), res.Branch.Short(), res.Remote, plural(res.Objects, "object"), bytesText(res.Bytes))
 	default:
 		c.print("Proposal %s for %s is with %s: %s, %s\n", res.ID(), res.Branch.Short(), res.Remote, plural(res.Objects, "object"), bytesText(res.Bytes))
+	}
+	if res.Remark != "" {
+		c.print("  %s says: %s\n", res.Remote, res.Remark)
 	}
 	c.note("  the answer comes with: constl pull   take it back: constl propose --withdraw %s\n", res.ID())
 }
