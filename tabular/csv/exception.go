@@ -28,8 +28,9 @@ const (
 
 func shortText(cells int) []byte { return binary.AppendUvarint(nil, uint64(cells)) }
 
-// shortCells reads the text of a CodeShort; one that makes no sense is ignored.
-func shortCells(text []byte, width int) int {
+// ShortCells returns how many of a row's cells the text of a [CodeShort] says that
+// there are; of a text that makes no sense, width.
+func ShortCells(text []byte, width int) int {
 	n, size := binary.Uvarint(text)
 	if size != len(text) || n == 0 || n > uint64(width) {
 		return width

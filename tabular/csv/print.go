@@ -84,7 +84,7 @@ func (p *Printer) appendRow(dst []byte, cells [][]byte, exceptions []tabular.Exc
 		case CodeBefore:
 			dst = append(dst, x.Text...)
 		case CodeShort:
-			n = shortCells(x.Text, len(cells))
+			n = ShortCells(x.Text, len(cells))
 		case CodeExtra:
 			extra = x.Text
 		case CodeLineEnd:

@@ -132,7 +132,7 @@ func (a *app) commands() []*cli.Command {
 		a.mergeCommand(), a.cherryPickCommand(), a.revertCommand(), a.conflictsCommand(), a.resolveCommand(),
 		a.proposeCommand(), a.proposalsCommand(), a.reviewCommand(), a.acceptCommand(), a.declineCommand(),
 		a.gitDriverCommand(),
-		a.citeCommand(), a.verifyCommand(), a.fsckCommand(), a.gcCommand(),
+		a.citeCommand(), a.validateCommand(), a.verifyCommand(), a.fsckCommand(), a.gcCommand(),
 		a.tourCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
 	}
 	for _, c := range list {

@@ -1,0 +1,214 @@
+package repo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/constl/constl/internal/datapackage"
+	"github.com/constl/constl/internal/validate"
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/tabular"
+)
+
+// ValidateOptions say what [Repo.Validate] checks.
+type ValidateOptions struct {
+	// Rev is the version to check; "" is the folder as it is.
+	Rev string
+	// Paths restricts the check to these files and folders; none stand for all.
+	Paths []string
+	// Since is a version: what it has alike is not reported again. "" checks
+	// everything; rules about changes then compare with what is checked out, or
+	// with the version's first parent.
+	Since string
+	// Limit is how many findings of each kind are kept; 0 is a default.
+	Limit int
+}
+
+// Validate checks the tables of a version or of the folder against the rules of
+// its datapackage.json. What is wrong is in the report, also a datapackage.json
+// that cannot be read; it fails if a version or path is unknown, or as the store
+// does.
+func (r *Repo) Validate(ctx context.Context, o ValidateOptions) (*validate.Report, error) {
+	objects := &overlay{under: r.store}
+	var base *fileSet
+	var err error
+	switch {
+	case o.Since != "":
+		base, err = r.stateAt(ctx, o.Since)
+	case o.Rev == "":
+		base, err = r.stateAt(ctx, "")
+	default:
+		base, err = r.parentState(ctx, o.Rev)
+	}
+	if err != nil {
+		return nil, err
+	}
+	v := &validation{objects: objects, base: base, paths: o.Paths, since: o.Since != "", limit: o.Limit, progress: r.o.Progress}
+	if o.Rev != "" {
+		if v.now, err = r.stateAt(ctx, o.Rev); err != nil {
+			return nil, err
+		}
+		return v.run(ctx)
+	}
+	v.folder = r.Dir
+	v.now, err = r.folderState(ctx, objects, nil)
+	var broken *datapackage.Error
+	if errors.As(err, &broken) {
+		return validate.Run(ctx, &validate.Input{PackageError: broken}, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v.run(ctx)
+}
+
+// ValidateTrees checks the tables of a tree, as that of a merge that is not a
+// commit yet. base is the tree before; a zero one is none. With changedOnly, what
+// base has alike is not reported again. It fails as the store does.
+func (r *Repo) ValidateTrees(ctx context.Context, objects object.Reader, tree, base object.ID, changedOnly bool) (*validate.Report, error) {
+	now, err := readFiles(ctx, objects, tree)
+	if err != nil {
+		return nil, err
+	}
+	before, err := readFiles(ctx, objects, base)
+	if err != nil {
+		return nil, err
+	}
+	v := &validation{objects: objects, now: now, base: before, since: changedOnly, progress: r.o.Progress}
+	return v.run(ctx)
+}
+
+// parentState lays out the first parent of a version.
+func (r *Repo) parentState(ctx context.Context, rev string) (*fileSet, error) {
+	id, err := r.Resolve(ctx, rev)
+	if err != nil {
+		return nil, err
+	}
+	c, err := object.ReadCommit(ctx, r.store, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.Parents) == 0 {
+		return readFiles(ctx, r.store, object.ID{})
+	}
+	return r.filesAt(ctx, c.Parents[0])
+}
+
+// validation is one run of the checks.
+type validation struct {
+	objects   object.Reader
+	now, base *fileSet
+	paths     []string
+	since     bool
+	limit     int
+	folder    string // where datapackage.json stands, if it is the folder's
+	progress  Progress
+}
+
+func (v *validation) run(ctx context.Context) (*validate.Report, error) {
+	for _, p := range v.paths {
+		known := false
+		for name := range v.now.files {
+			known = known || within(name, []string{p})
+		}
+		if !known {
+			return nil, fmt.Errorf("%s: %w", p, ErrNotFile)
+		}
+	}
+	in := &validate.Input{ChangedOnly: v.since}
+	data, err := v.packageBytes(ctx, v.now)
+	if err != nil {
+		return nil, err
+	}
+	if data != nil {
+		in.Package, in.PackageError = datapackage.Parse(data)
+	}
+	before, err := v.basePackage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in.Open = func(ctx context.Context, path string) (*tabular.Table, error) { return v.table(ctx, v.now, path) }
+	in.OpenBase = func(ctx context.Context, path string) (*tabular.Table, error) { return v.table(ctx, v.base, path) }
+	for _, path := range v.now.paths() {
+		if !within(path, v.paths) {
+			continue
+		}
+		t := validate.Table{Path: path, Redescribed: redescribed(before, in.Package, path)}
+		if t.Now, err = in.Open(ctx, path); err != nil {
+			return nil, err
+		}
+		if t.Base, err = in.OpenBase(ctx, path); err != nil {
+			return nil, err
+		}
+		if t.Now != nil {
+			in.Tables = append(in.Tables, t)
+		}
+	}
+	return validate.Run(ctx, in, &validate.Options{
+		Limit:    v.limit,
+		Progress: func(done, total int64) { v.progress("checking rows", done, total) },
+	})
+}
+
+// table opens the table at a path; nil if there is none.
+func (v *validation) table(ctx context.Context, files *fileSet, path string) (*tabular.Table, error) {
+	e, ok := files.files[path]
+	if !ok || e.Type != object.TypeTable {
+		return nil, nil
+	}
+	return tabular.Open(ctx, v.objects, e.ID)
+}
+
+// packageBytes returns a tree's datapackage.json; nil if there is none.
+func (v *validation) packageBytes(ctx context.Context, files *fileSet) ([]byte, error) {
+	if v.folder != "" && files == v.now {
+		data, err := os.ReadFile(filepath.Join(v.folder, datapackage.FileName))
+		if err == nil || !errors.Is(err, os.ErrNotExist) {
+			return data, err
+		}
+		return nil, nil
+	}
+	e, ok := files.files[datapackage.FileName]
+	if !ok || e.Type != object.TypeFile {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	if err := writeEntry(ctx, v.objects, &b, e); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// basePackage returns the datapackage.json of the base; nil if it has none that can
+// be read.
+func (v *validation) basePackage(ctx context.Context) (*datapackage.Package, error) {
+	data, err := v.packageBytes(ctx, v.base)
+	if err != nil || data == nil {
+		return nil, err
+	}
+	pkg, err := datapackage.Parse(data)
+	if err != nil {
+		return nil, nil // what was wrong before says nothing about now
+	}
+	return pkg, nil
+}
+
+// redescribed reports whether two descriptions say different things about a table.
+func redescribed(before, now *datapackage.Package, path string) bool {
+	schema := func(p *datapackage.Package) []byte {
+		if p == nil {
+			return nil
+		}
+		res, ok := p.Resource(path)
+		if !ok {
+			return nil
+		}
+		data, _ := res.SchemaJSON()
+		return data
+	}
+	return !bytes.Equal(schema(before), schema(now))
+}

@@ -1,0 +1,121 @@
+package validate
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/constl/constl/internal/datapackage"
+	"github.com/constl/constl/tabular"
+)
+
+// packageKind reports a datapackage.json that cannot be read.
+func packageKind(err error) Kind {
+	f := Finding{Message: err.Error()}
+	var at *datapackage.Error
+	if errors.As(err, &at) {
+		f.Line, f.Column, f.Message = int64(at.Line), at.Column, at.Msg
+	}
+	return Kind{
+		Rule: RulePackage, Severity: SeverityError, Path: datapackage.FileName, Count: 1,
+		Expected: "JSON after the Data Package standard", Findings: []Finding{f},
+	}
+}
+
+// mistakeKind reports a part of datapackage.json that cannot be followed.
+func (p *plan) mistakeKind(m mistake) Kind {
+	line, column := p.in.Package.Place(p.res, m.path...)
+	return Kind{
+		Rule: RuleSchema, Severity: SeverityError, Path: datapackage.FileName, Count: 1,
+		Expected: "a description that can be followed",
+		Findings: []Finding{{Line: int64(line), Column: column, Message: p.path + ": " + m.text}},
+	}
+}
+
+// report adds what was found in the table to the report.
+func (p *plan) report(ctx context.Context, found *tallies, r *Report) error {
+	var rows []int64
+	for i := range found.of {
+		for _, h := range found.of[i].first {
+			if h.row >= 0 {
+				rows = append(rows, h.row)
+			}
+		}
+	}
+	lines, err := p.linesOf(ctx, rows)
+	if err != nil {
+		return err
+	}
+	look := &rowLook{t: p.table, text: p.text}
+	for i := range found.of {
+		c, t := &p.checks[i], &found.of[i]
+		if t.count == 0 {
+			continue
+		}
+		k := Kind{
+			Rule: c.rule, Severity: c.severity, Path: p.path, Field: c.field, Name: c.name,
+			Expected: c.expected, Count: t.count,
+		}
+		for _, h := range t.first {
+			f, err := p.finding(ctx, c, h, look)
+			if err != nil {
+				return err
+			}
+			if h.row >= 0 {
+				f.Line = lines[h.row]
+			}
+			k.Findings = append(k.Findings, f)
+		}
+		r.Kinds = append(r.Kinds, k)
+	}
+	return nil
+}
+
+func (p *plan) finding(ctx context.Context, c *check, h hit, look *rowLook) (Finding, error) {
+	f := Finding{Line: h.line, Column: h.col, Row: h.row + 1, Value: p.text([]byte(h.value)), Message: h.text, hasValue: !c.noValue}
+	if h.row < 0 {
+		f.hasValue = false
+		return f, nil
+	}
+	var err error
+	if len(c.cols) > 0 {
+		texts, lerr := look.cells(ctx, h.row, c.cols)
+		f.Value, err = strings.Join(texts, ", "), lerr
+	}
+	if err == nil {
+		f.Key, err = look.cells(ctx, h.row, p.table.Schema.KeyColumns())
+	}
+	if f.Message == "" {
+		f.Message = c.message(f.Value)
+	}
+	return f, err
+}
+
+// rowLook reads single rows, most of them near the one before.
+type rowLook struct {
+	t     *tabular.Table
+	text  func([]byte) string
+	group *tabular.Group
+}
+
+// cells returns the texts of a row in some columns.
+func (l *rowLook) cells(ctx context.Context, row int64, cols []int) ([]string, error) {
+	if l.group == nil || row < l.group.Ref.First || row >= l.group.Ref.First+int64(l.group.Rows()) {
+		ref, err := l.t.GroupAt(ctx, row)
+		if err != nil {
+			return nil, err
+		}
+		if l.group, err = l.t.Group(ctx, ref); err != nil {
+			return nil, err
+		}
+	}
+	var texts []string
+	for _, col := range cols {
+		c, err := l.group.Cells(ctx, col)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, l.text(c.At(int(row-l.group.Ref.First))))
+	}
+	return texts, nil
+}

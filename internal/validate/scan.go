@@ -1,0 +1,300 @@
+package validate
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"sync"
+
+	"github.com/constl/constl/internal/expr"
+	"github.com/constl/constl/tabular"
+	"github.com/constl/constl/tabular/csv"
+)
+
+// scan checks the table's row groups, several at a time.
+func (p *plan) scan(ctx context.Context) (*tallies, error) {
+	all := newTallies(len(p.checks), p.o.Limit)
+	var spare sync.Pool
+	work := func(ctx context.Context, g *tabular.Group) (*tallies, error) {
+		s, ok := spare.Get().(*scanner)
+		if !ok {
+			s = newScanner(p)
+		}
+		defer spare.Put(s)
+		s.found = newTallies(len(p.checks), p.o.Limit)
+		return s.found, s.group(ctx, g)
+	}
+	done := int64(0)
+	deliver := func(rows int64, t *tallies) error {
+		all.join(t)
+		if done += rows; p.o.Progress != nil {
+			p.o.Progress(done, p.table.Rows)
+		}
+		return nil
+	}
+	if p.changed == nil {
+		per := max(p.table.Rows, 1)
+		err := tabular.MapGroups(ctx, p.table, 0, func(ctx context.Context, g *tabular.Group) (counted, error) {
+			t, err := work(ctx, g)
+			return counted{int64(g.Rows()), t}, err
+		}, func(c counted) error { return deliver(min(c.rows, per), c.t) })
+		return all, err
+	}
+	for _, ref := range p.changed.groups {
+		g, err := p.table.Group(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		t, err := work(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		if err := deliver(int64(ref.Rows), t); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+type counted struct {
+	rows int64
+	t    *tallies
+}
+
+// scanner checks one row group after the other. It is for one goroutine.
+type scanner struct {
+	p      *plan
+	found  *tallies
+	first  int64 // the row at which the group begins
+	skip   []bool
+	states []state
+	values []int64
+	memos  []memo
+}
+
+func newScanner(p *plan) *scanner {
+	s := &scanner{p: p, memos: make([]memo, len(p.columns))}
+	return s
+}
+
+// memo remembers which texts a column's text checks have passed, so that a text
+// that stands there often is looked at once.
+type memo struct {
+	seed  maphash.Seed
+	slots []memoSlot
+}
+
+type memoSlot struct {
+	text []byte
+	set  bool
+	bad  uint32 // bits: the checks that it does not pass
+}
+
+const memoSlots = 1 << 12
+
+// group checks a row group.
+func (s *scanner) group(ctx context.Context, g *tabular.Group) error {
+	s.first = g.Ref.First
+	s.skip = nil
+	if s.p.changed != nil {
+		s.skip = s.p.changed.others(g.Ref)
+	}
+	if err := s.oddRows(ctx, g); err != nil || s.p.o.KeysOnly {
+		return err
+	}
+	for _, c := range s.p.columns {
+		cells, err := g.Cells(ctx, c.col)
+		if err != nil {
+			return err
+		}
+		s.column(c, cells)
+	}
+	return nil
+}
+
+// oddRows checks the shape of rows: short, long and blank ones.
+func (s *scanner) oddRows(ctx context.Context, g *tabular.Group) error {
+	list, err := g.Exceptions(ctx)
+	if err != nil {
+		return err
+	}
+	width := g.Width()
+	for i := range list {
+		x := &list[i]
+		if x.Col != tabular.WholeRow || s.skip != nil && s.skip[x.Row] {
+			continue
+		}
+		switch x.Code {
+		case csv.CodeShort:
+			n := csv.ShortCells(x.Text, width)
+			s.found.addText(s.p.missingCell, hit{row: s.first + int64(x.Row), text: fmt.Sprintf("the row has %d cells instead of %d", n, width)})
+		case csv.CodeExtra:
+			s.found.addText(s.p.extraCell, hit{row: s.first + int64(x.Row), value: s.p.text(x.Text),
+				text: fmt.Sprintf("the row goes on behind its last cell: %s", s.p.text(x.Text))})
+		}
+	}
+	return s.blankRows(ctx, g)
+}
+
+// blankRows looks for rows without any text.
+func (s *scanner) blankRows(ctx context.Context, g *tabular.Group) error {
+	first, err := g.Cells(ctx, 0)
+	if err != nil {
+		return err
+	}
+	start := uint32(0)
+	for row, end := range first.Ends {
+		blank := end == start && (s.skip == nil || !s.skip[row])
+		start = end
+		for col := 1; blank && col < g.Width(); col++ {
+			cells, err := g.Cells(ctx, col)
+			if err != nil {
+				return err
+			}
+			blank = len(cells.At(row)) == 0
+		}
+		if blank {
+			s.found.add(s.p.blankRow, s.first+int64(row), nil)
+		}
+	}
+	return nil
+}
+
+// column checks the cells of a column.
+func (s *scanner) column(c *columnPlan, cells tabular.Cells) {
+	n := cells.Len()
+	if cap(s.states) < n {
+		s.states, s.values = make([]state, n), make([]int64, n)
+	}
+	states, values := s.states[:n], s.values[:n]
+	s.parse(c, cells, states, values)
+	for _, l := range c.limits {
+		s.limit(c, &l, cells, states, values)
+	}
+	if len(c.texts) > 0 {
+		s.texts(c, cells, states)
+	}
+}
+
+// parse finds out what each cell is.
+func (s *scanner) parse(c *columnPlan, cells tabular.Cells, states []state, values []int64) {
+	start := uint32(0)
+	for i, end := range cells.Ends {
+		text := cells.Data[start:end]
+		start = end
+		if s.skip != nil && s.skip[i] {
+			states[i] = stateMissing
+			continue
+		}
+		st := stateValue
+		if isMissing(text, c.missing) {
+			st = stateMissing
+			if c.required >= 0 {
+				s.found.add(c.required, s.first+int64(i), text)
+			}
+		} else if c.typ.parse != nil {
+			if values[i], st = c.typ.parse(text); st == stateWrong {
+				s.found.add(c.wrongType, s.first+int64(i), text)
+			}
+		}
+		states[i] = st
+	}
+}
+
+func isMissing(text []byte, missing [][]byte) bool {
+	for _, m := range missing {
+		if len(m) == len(text) && (len(m) == 0 || bytes.Equal(m, text)) {
+			return true
+		}
+	}
+	return false
+}
+
+// limit checks a minimum or a maximum.
+func (s *scanner) limit(c *columnPlan, l *limit, cells tabular.Cells, states []state, values []int64) {
+	at := math.Float64frombits(uint64(l.at))
+	for i, v := range values {
+		if states[i] != stateValue {
+			continue
+		}
+		var order int // of the value against the limit
+		if c.typ.kind == expr.Number {
+			f := math.Float64frombits(uint64(v))
+			order = compare(f, at)
+		} else {
+			order = compare(v, l.at)
+		}
+		if order == 0 && !l.open || order != 0 && order < 0 == l.over {
+			continue
+		}
+		s.found.add(l.check, s.first+int64(i), cells.At(i))
+	}
+}
+
+// compare orders two values; what is no number is neither less nor more, and so is
+// outside of every limit.
+func compare[T int64 | float64](a, b T) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// texts runs the checks of texts.
+func (s *scanner) texts(c *columnPlan, cells tabular.Cells, states []state) {
+	m := &s.memos[c.col]
+	if m.slots == nil {
+		*m = memo{maphash.MakeSeed(), make([]memoSlot, memoSlots)}
+	}
+	for i, st := range states {
+		if st != stateValue {
+			continue
+		}
+		text := cells.At(i)
+		bad := m.look(text, func() uint32 { return badTexts(c.texts, s.p.text, text) })
+		for k := 0; bad != 0; k++ {
+			if bad&1 != 0 {
+				s.found.add(c.texts[k].check, s.first+int64(i), text)
+			}
+			bad >>= 1
+		}
+	}
+}
+
+// look returns what is known of a text, or finds it out.
+func (m *memo) look(text []byte, find func() uint32) uint32 {
+	slot := &m.slots[maphash.Bytes(m.seed, text)%memoSlots]
+	if slot.set && bytes.Equal(slot.text, text) {
+		return slot.bad
+	}
+	slot.bad = find()
+	slot.text, slot.set = append(slot.text[:0], text...), true
+	return slot.bad
+}
+
+// badTexts returns which checks a text does not pass, one bit for each.
+func badTexts(checks []textCheck, read func([]byte) string, text []byte) (bad uint32) {
+	if !ascii(text) {
+		text = []byte(read(text))
+	}
+	for k := range checks {
+		if !checks[k].ok(text) {
+			bad |= 1 << k
+		}
+	}
+	return bad
+}
+
+func ascii(text []byte) bool {
+	for _, c := range text {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
