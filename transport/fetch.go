@@ -51,13 +51,9 @@ func (f *frontier) absent(id object.ID, level int) error {
 // that was cut, and everything is asked for by itself, so that nothing comes twice.
 func (f *fetcher) complete(ctx context.Context) error {
 	for eager := true; ; eager = false {
-		front := &frontier{r: f.reader}
-		walk := &difference{r: f.reader, v: front}
-		if err := walk.run(ctx, f.plan.Roots, f.plan.Haves); err != nil {
-			return fmt.Errorf("looking for missing objects: %w", err)
-		}
-		if len(front.missing) == 0 {
-			return nil
+		walk, front, err := f.look(ctx)
+		if err != nil || len(front.missing) == 0 {
+			return err
 		}
 		if roots := f.distinctRoots(); eager && len(front.missing) == len(roots) && len(roots) <= MaxWants && f.lacks(roots, front.missing) {
 			if err := f.ask(ctx, roots, 0); err != nil {
@@ -69,6 +65,25 @@ func (f *fetcher) complete(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// look walks what the plan wants, as far as it is held.
+func (f *fetcher) look(ctx context.Context) (*difference, *frontier, error) {
+	front := &frontier{r: f.reader}
+	walk := &difference{r: f.reader, v: front}
+	if err := walk.run(ctx, f.plan.Roots, f.plan.Haves); err != nil {
+		return nil, nil, fmt.Errorf("looking for missing objects: %w", err)
+	}
+	return walk, front, nil
+}
+
+// lacksNothing fails with an error that wraps ErrIncomplete if something is missing.
+func (f *fetcher) lacksNothing(ctx context.Context) error {
+	_, front, err := f.look(ctx)
+	if err == nil && len(front.missing) > 0 {
+		err = fmt.Errorf("%w: %s and %d others", ErrIncomplete, front.missing[0], len(front.missing)-1)
+	}
+	return err
 }
 
 func (f *fetcher) distinctRoots() []object.ID {

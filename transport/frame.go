@@ -19,6 +19,7 @@ type frameType byte
 const (
 	frameSync      frameType = 0x01 // request
 	framePush      frameType = 0x02 // request
+	frameBundle    frameType = 0x03 // the header of a bundle, in a file alone
 	frameIdentity  frameType = 0x10
 	frameStatement frameType = 0x11
 	frameProof     frameType = 0x12
@@ -40,6 +41,8 @@ func (t frameType) String() string {
 		return "sync"
 	case framePush:
 		return "push"
+	case frameBundle:
+		return "bundle"
 	case frameIdentity:
 		return "identity"
 	case frameStatement:
@@ -66,7 +69,7 @@ func (t frameType) String() string {
 // the type is known.
 func (t frameType) limit() (int, bool) {
 	switch t {
-	case frameSync, framePush:
+	case frameSync, framePush, frameBundle:
 		return MaxRequest, true
 	case frameIdentity:
 		return maxIdentityFrame, true

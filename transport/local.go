@@ -145,7 +145,7 @@ func (l *Local) Haves(ctx context.Context) ([]object.ID, error) {
 func havesOf(ctx context.Context, objects object.Reader, statements []*refs.SignedStatement) ([]object.ID, error) {
 	seen := make(map[object.ID]bool)
 	var haves []object.ID
-	for _, id := range Targets(statements, []refs.Pattern{"*"}) {
+	for _, id := range Targets(statements, everything()) {
 		commit, err := peel(ctx, objects, id)
 		if err != nil {
 			return nil, err

@@ -63,7 +63,7 @@ func (s *LocalSink) Offered(ctx context.Context, offer *Offer) (*Plan, error) {
 	s.offer, s.chain = offer, chain
 	patterns := s.Patterns
 	if patterns == nil {
-		patterns = []refs.Pattern{"*"}
+		patterns = everything()
 	}
 	plan := &Plan{Roots: Targets(offer.Statements, patterns)}
 	if s.Refs != nil {

@@ -99,7 +99,7 @@ func (p *pushing) run(ctx context.Context) error {
 			}
 			p.result.Stats.Rounds++
 			query := sendQuery{wants: m.wants, haves: m.haves, flags: m.flags, budget: m.budget}
-			if err := send(ctx, p.c, p.objects, &p.codec, query, &p.result.Stats); err != nil {
+			if _, err := send(ctx, p.c, p.objects, &p.codec, query, &p.result.Stats); err != nil {
 				if errors.Is(err, ErrDisconnected) {
 					return p.c.peerError(ctx, "sending objects", err)
 				}

@@ -47,8 +47,9 @@ type sender struct {
 }
 
 // send answers a query: object frames and an end frame, not yet flushed through
-// by anything but their own volume. What is not held is counted in the end frame.
-func send(ctx context.Context, c *conn, r object.Reader, codec *entry.Codec, query sendQuery, stats *Stats) error {
+// by anything but their own volume. What is not held is counted in the end frame,
+// and returned.
+func send(ctx context.Context, c *conn, r object.Reader, codec *entry.Codec, query sendQuery, stats *Stats) (lacking uint64, err error) {
 	s := &sender{c: c, r: r, codec: codec, query: query, stats: stats}
 	s.getter, _ = r.(entry.Getter)
 	s.out = make(chan outgoing, 64)
@@ -64,15 +65,15 @@ func send(ctx context.Context, c *conn, r object.Reader, codec *entry.Codec, que
 		defer close(s.out)
 		walked <- s.walk.run(ctx, query.wants, query.haves)
 	}()
-	err := s.write(ctx, cancel)
+	err = s.write(ctx, cancel)
 	if walkErr := <-walked; err == nil && walkErr != nil && !errors.Is(walkErr, errBudget) {
-		return fmt.Errorf("reading objects to send: %w", walkErr)
+		return 0, fmt.Errorf("reading objects to send: %w", walkErr)
 	} else if err != nil {
-		return err
+		return 0, err
 	} else if err := c.writeFrame(frameEnd, s.end(walkErr).encode()); err != nil {
-		return streamError(ctx, "sending objects", err)
+		return 0, streamError(ctx, "sending objects", err)
 	}
-	return streamError(ctx, "sending objects", c.flush())
+	return s.unheld, streamError(ctx, "sending objects", c.flush())
 }
 
 func (s *sender) end(walkErr error) *endMessage {

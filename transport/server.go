@@ -169,7 +169,7 @@ func (r *serving) sync(ctx context.Context, body []byte) error {
 			flags:  m.flags,
 			budget: m.budget,
 		}
-		if err := send(ctx, r.c, ds.Objects(), &r.server.codec, query, &r.stats); err != nil {
+		if _, err := send(ctx, r.c, ds.Objects(), &r.server.codec, query, &r.stats); err != nil {
 			return err
 		}
 	}
@@ -189,35 +189,41 @@ func (r *serving) sendOffer(
 	if err != nil {
 		return nil, fmt.Errorf("reading equivocations: %w", err)
 	}
-	for _, v := range identities {
-		if uint64(v.Identity().Version) > m.identities {
-			if err := r.c.writeFrame(frameIdentity, v.Encode()); err != nil {
-				return nil, streamError(ctx, "sending identities", err)
-			}
-		}
-	}
-	for _, v := range statements {
-		if err := r.c.writeFrame(frameStatement, v.Encode()); err != nil {
-			return nil, streamError(ctx, "sending statements", err)
-		}
-	}
-	for _, v := range proofs[:min(len(proofs), MaxProofs)] {
-		if err := r.c.writeFrame(frameProof, v.Encode()); err != nil {
-			return nil, streamError(ctx, "sending equivocations", err)
-		}
-	}
 	drafts, err := ds.Drafts(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading drafts of the identity: %w", err)
 	}
-	if err := r.c.writeDrafts(drafts); err != nil {
-		return nil, streamError(ctx, "sending drafts of the identity", err)
-	}
-	err = r.c.writeFrame(frameEnd, (&endMessage{}).encode())
-	if err == nil {
-		err = r.c.flush()
-	}
+	known := min(m.identities, uint64(len(identities)))
+	err = r.c.writeOffer(&Offer{
+		Identities: identities[known:], Statements: statements, Proofs: proofs[:min(len(proofs), MaxProofs)], Drafts: drafts,
+	})
 	return statements, streamError(ctx, "sending statements", err)
+}
+
+// writeOffer sends an offer with its end frame.
+func (c *conn) writeOffer(o *Offer) error {
+	for _, v := range o.Identities {
+		if err := c.writeFrame(frameIdentity, v.Encode()); err != nil {
+			return err
+		}
+	}
+	for _, v := range o.Statements {
+		if err := c.writeFrame(frameStatement, v.Encode()); err != nil {
+			return err
+		}
+	}
+	for _, v := range o.Proofs {
+		if err := c.writeFrame(frameProof, v.Encode()); err != nil {
+			return err
+		}
+	}
+	if err := c.writeDrafts(o.Drafts); err != nil {
+		return err
+	}
+	if err := c.writeFrame(frameEnd, (&endMessage{}).encode()); err != nil {
+		return err
+	}
+	return c.flush()
 }
 
 // writeDrafts sends as many drafts as a peer takes.
@@ -286,7 +292,7 @@ func (r *serving) answerWants(ctx context.Context, ds Dataset) error {
 		}
 		r.stats.Rounds++
 		query := sendQuery{wants: m.wants, haves: m.haves, flags: m.flags, budget: m.budget}
-		if err := send(ctx, r.c, ds.Objects(), &r.server.codec, query, &r.stats); err != nil {
+		if _, err := send(ctx, r.c, ds.Objects(), &r.server.codec, query, &r.stats); err != nil {
 			return err
 		}
 	}

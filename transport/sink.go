@@ -105,6 +105,9 @@ func Targets(statements []*refs.SignedStatement, patterns []refs.Pattern) []obje
 	return targets
 }
 
+// everything returns the pattern of all refs.
+func everything() []refs.Pattern { return []refs.Pattern{"*"} }
+
 func matches(patterns []refs.Pattern, name refs.Name) bool {
 	for _, p := range patterns {
 		if p.Match(name) {

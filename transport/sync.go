@@ -120,7 +120,7 @@ func (s *syncing) message() *syncMessage {
 
 func (s *syncing) patterns() []refs.Pattern {
 	if s.req.Refs == nil {
-		return []refs.Pattern{"*"}
+		return everything()
 	}
 	return s.req.Refs
 }
@@ -179,8 +179,12 @@ func (s *syncing) offer(ctx context.Context) error {
 		if t != frameEnd {
 			return unexpected(t, body)
 		}
-		if _, err := decodeEnd(body); err != nil {
+		end, err := decodeEnd(body)
+		if err != nil {
 			return fmt.Errorf("%w: %w", ErrProtocol, err)
+		}
+		if end.status != endComplete || end.objects != 0 || end.missing != 0 {
+			return protocolError("an offer that ends with a count of objects")
 		}
 		s.result.Offer = r.offer
 		return nil
@@ -188,22 +192,33 @@ func (s *syncing) offer(ctx context.Context) error {
 }
 
 func (s *syncing) objects(ctx context.Context, plan *Plan) error {
-	store := s.sink.Store()
-	recv := &receiver{
-		c: s.c, store: store, codec: &entry.Codec{}, stats: &s.result.Stats,
-		progress: s.o.Progress, maxBytes: s.o.MaxBytes, limit: "max-bytes",
-	}
+	recv := s.receiver()
 	if !s.withoutObjects() {
-		// The peer sends what its statements point to, whatever this side believes.
-		recv.solicit(append(Targets(s.result.Offer.Statements, s.patterns()), s.req.Wants...))
-		if _, err := recv.run(ctx); err != nil {
+		if _, err := s.firstRun(ctx, recv); err != nil {
 			return err
 		}
 	}
+	return s.fetcher(recv, plan).complete(ctx)
+}
+
+func (s *syncing) receiver() *receiver {
+	return &receiver{
+		c: s.c, store: s.sink.Store(), codec: &entry.Codec{}, stats: &s.result.Stats,
+		progress: s.o.Progress, maxBytes: s.o.MaxBytes, limit: "max-bytes",
+	}
+}
+
+// firstRun receives the objects that follow the offer: what the peer's statements
+// point to, whatever this side believes, and what was wanted besides.
+func (s *syncing) firstRun(ctx context.Context, recv *receiver) (*endMessage, error) {
+	recv.solicit(append(Targets(s.result.Offer.Statements, s.patterns()), s.req.Wants...))
+	return recv.run(ctx)
+}
+
+func (s *syncing) fetcher(recv *receiver, plan *Plan) *fetcher {
 	whole := &Plan{Roots: append(slices.Clone(plan.Roots), s.req.Wants...), Haves: plan.Haves}
 	if len(whole.Haves) == 0 {
 		whole.Haves = s.req.Haves
 	}
-	f := &fetcher{c: s.c, recv: recv, reader: store, plan: whole, stats: &s.result.Stats}
-	return f.complete(ctx)
+	return &fetcher{c: s.c, recv: recv, reader: recv.store, plan: whole, stats: &s.result.Stats}
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -44,6 +46,8 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"latin1":    cmdLatin1,
 		"prefix":    cmdPrefix,
 		"mixurl":    cmdMixURL,
+		"web":       cmdWeb,
+		"shorten":   cmdShorten,
 	}
 }
 
@@ -341,4 +345,19 @@ func damage(files []string, offset int) error {
 		}
 	}
 	return os.WriteFile(file, largest, 0o644)
+}
+
+// cmdWeb: web DIR serves a folder's files as any web server would until the
+// script ends, and sets $WEB to its address.
+func cmdWeb(ts *testscript.TestScript, neg bool, args []string) {
+	site := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
+	ts.Defer(site.Close)
+	ts.Setenv("WEB", site.URL)
+}
+
+// cmdShorten: shorten FILE N leaves the first N bytes of a file.
+func cmdShorten(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
 }

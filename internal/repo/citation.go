@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"path/filepath"
 
 	"github.com/constl/constl/internal/cite"
 	"github.com/constl/constl/internal/datapackage"
@@ -47,7 +48,7 @@ func (r *Repo) Citation(ctx context.Context, rev string) (*cite.Record, error) {
 		rec.Version = tag
 	}
 	rec.Live = cite.Live(chain.Dataset())
-	if url, ok := r.settings.Get(settings.Remote(DefaultRemote)); ok {
+	if url, ok := r.settings.Get(settings.Remote(DefaultRemote)); ok && !filepath.IsAbs(url) {
 		rec.Live = url
 	}
 	return rec, nil

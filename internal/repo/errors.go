@@ -32,6 +32,8 @@ var (
 	ErrUnresolved = errors.New("unresolved conflicts")
 	// ErrNoRemote says that no remote of that name is known.
 	ErrNoRemote = errors.New("no such remote")
+	// ErrNoPeer says that a remote is a bundle, which takes nothing.
+	ErrNoPeer = errors.New("a bundle takes no commits")
 	// ErrNotFile says that a path is not in the commit, or not of the kind asked for.
 	ErrNotFile = errors.New("not in that commit")
 	// ErrUnborn says that the branch has no commit yet.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/durable"
 	"github.com/constl/constl/refs"
+	"github.com/constl/constl/transport/bundle"
 )
 
 // DefaultRemote is the name under which a clone knows where it came from.
@@ -24,8 +27,13 @@ const DefaultRemote = "origin"
 type Remote struct {
 	Name string
 	URL  refs.URL
+	// Bundle is the path or web address of a bundle that stands for the peer; URL
+	// is then zero until the bundle was read.
+	Bundle string
 	// Given says that the address itself was given, not a name from the settings.
 	Given bool
+
+	versions []object.ID // of a bundle, besides what its refs say
 }
 
 // seenRemote is what a remote was last seen to have.
@@ -34,8 +42,9 @@ type seenRemote struct {
 	Refs map[refs.Name]object.ID `json:"refs"`
 }
 
-// Remote finds a remote by its name, or by the address of this dataset; "" is
-// the one that the dataset was cloned from. It fails with [ErrNoRemote], with
+// Remote finds a remote by its name, or by the address of this dataset, or by the
+// absolute path or the web address of a bundle; "" is the one that the dataset was
+// cloned from. It fails with [ErrNoRemote], with
 // an error that wraps [refs.ErrInvalidURL], or with [refs.ErrWrongDataset].
 func (r *Repo) Remote(text string) (Remote, error) {
 	remote := Remote{Name: text}
@@ -43,12 +52,19 @@ func (r *Repo) Remote(text string) (Remote, error) {
 		remote.Name = DefaultRemote
 	}
 	address := text
-	if !strings.Contains(text, "://") {
+	if !strings.Contains(text, "://") && !isBundle(text) {
 		found, ok := r.settings.Get(settings.Remote(remote.Name))
 		if !ok {
 			return Remote{}, fmt.Errorf("%w as %s", ErrNoRemote, remote.Name)
 		}
 		address = found
+	}
+	if isBundle(address) {
+		remote.Bundle, remote.Given = address, address == text
+		if remote.Given {
+			remote.Name = r.bundleName(address)
+		}
+		return remote, nil
 	}
 	var err error
 	if remote.URL, err = refs.ParseURL(address); err != nil {
@@ -68,15 +84,33 @@ func (r *Repo) Remote(text string) (Remote, error) {
 	return remote, err
 }
 
+// address is what the settings say of the remote.
+func (r *Remote) address() string {
+	if r.Bundle != "" {
+		return r.Bundle
+	}
+	return r.URL.String()
+}
+
+// isBundle reports whether an address is that of a bundle.
+func isBundle(address string) bool { return bundle.IsWeb(address) || filepath.IsAbs(address) }
+
+// remotes yields the names and addresses in the settings, sorted by name.
+func (r *Repo) remotes() iter.Seq2[string, string] {
+	return func(yield func(name, address string) bool) {
+		for _, s := range r.settings.All() {
+			if name, ok := settings.RemoteName(s[0]); ok && !yield(name, s[1]) {
+				return
+			}
+		}
+	}
+}
+
 // nameOf returns the name of the remote that has the peer of an address already,
 // or one made of the peer's id.
 func (r *Repo) nameOf(url refs.URL) string {
-	for _, s := range r.settings.All() {
-		name, ok := settings.RemoteName(s[0])
-		if !ok {
-			continue
-		}
-		known, err := refs.ParseURL(s[1])
+	for name, address := range r.remotes() {
+		known, err := refs.ParseURL(address)
 		if err == nil && len(known.Peers) > 0 && known.Peers[0].Peer == url.Peers[0].Peer {
 			return name
 		}
@@ -147,6 +181,9 @@ func (r *Repo) remember(ctx context.Context, remote Remote) (*upstream, error) {
 		if ok {
 			up.refs[name] = target
 		}
+	}
+	for _, id := range remote.versions {
+		up.refs[refs.Name(refs.HeadsPrefix+id.Short())] = id
 	}
 	up.heads = func(branch refs.Name) ([]object.ID, error) {
 		heads, err := r.agreed(ctx, view, branch, own)

@@ -4,19 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/constl/constl/internal/settings"
-	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/object"
-	"github.com/constl/constl/object/durable"
-	"github.com/constl/constl/object/pack"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
 	"github.com/constl/constl/transport/quic"
@@ -56,145 +49,6 @@ type PushResult struct {
 	New bool
 
 	remark string // what the peer says about a proposal
-}
-
-// Clone makes a copy of the dataset at the address in the folder dir, which must
-// be empty or not there, and checks out its first branch. If it is cut, another
-// Clone of the same dataset into the same folder goes on where it stopped.
-func Clone(ctx context.Context, url refs.URL, dir string, o *Options) (*Repo, *FetchResult, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, nil, fmt.Errorf("cloning: %w", err)
-	}
-	if len(url.Peers) == 0 {
-		return nil, nil, fmt.Errorf("%w: it names no peer", refs.ErrInvalidURL)
-	}
-	r := newRepo(dir, o)
-	resumed, err := r.prepareClone(url)
-	if err != nil {
-		return nil, nil, err
-	}
-	key, err := refs.OpenKey(ctx, r.o.Home)
-	if err != nil {
-		return nil, nil, err
-	}
-	res, err := r.cloneInto(ctx, url, key, resumed)
-	if err != nil {
-		return nil, nil, errors.Join(err, r.abandonClone())
-	}
-	return r, res, nil
-}
-
-// prepareClone makes the folder ready, and reports whether an earlier clone of
-// the same dataset was cut there.
-func (r *Repo) prepareClone(url refs.URL) (resumed bool, err error) {
-	entries, err := os.ReadDir(r.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("cloning: %w", err)
-	}
-	if _, err := os.Stat(r.path(formatFile)); err == nil {
-		return false, fmt.Errorf("%s is a dataset: %w; to get what is new there: constl pull", r.Dir, ErrExists)
-	}
-	marker := r.path(cloningFile)
-	text, err := os.ReadFile(marker)
-	switch {
-	case err == nil && string(text) == url.Dataset.String():
-		return true, nil
-	case err == nil:
-		return false, fmt.Errorf("%s holds a part of a clone of another dataset: %w; clone into a new folder", r.Dir, ErrExists)
-	case len(entries) > 1 || len(entries) == 1 && entries[0].Name() != worktree.StoreDir:
-		return false, fmt.Errorf("%s is not empty: %w; clone into a new folder", r.Dir, ErrExists)
-	}
-	if err := os.MkdirAll(r.path(packsDir), 0o755); err != nil {
-		return false, fmt.Errorf("cloning: %w", err)
-	}
-	return false, durable.WriteFile(marker, []byte(url.Dataset.String()), 0o644)
-}
-
-// abandonClone leaves what has arrived, so that a next try goes on from there, and
-// nothing at all if nothing has.
-func (r *Repo) abandonClone() error {
-	if r.store == nil {
-		return nil
-	}
-	stats, err := r.store.Stats()
-	err = errors.Join(err, r.store.Close())
-	if err == nil && stats.Objects == 0 {
-		err = os.RemoveAll(r.path())
-		_ = os.Remove(r.Dir) // only if it is empty
-	}
-	return err
-}
-
-func (r *Repo) cloneInto(ctx context.Context, url refs.URL, key *refs.Key, resumed bool) (*FetchResult, error) {
-	var err error
-	if r.store, err = pack.Open(ctx, r.path(packsDir), nil); err != nil {
-		return nil, err
-	}
-	sink := &transport.LocalSink{
-		Objects: r.store,
-		Create: func(ctx context.Context, chain *refs.Chain) (*refs.Store, error) {
-			if err := os.RemoveAll(r.path(refsDir)); err != nil {
-				return nil, fmt.Errorf("cloning: %w", err)
-			}
-			return refs.Create(ctx, r.path(refsDir), chain, r.refsOptions(key))
-		},
-	}
-	stats, err := r.exchange(ctx, url, key, &transport.SyncRequest{Dataset: url.Dataset, Resume: resumed}, sink)
-	if err != nil {
-		return nil, err
-	}
-	if r.settings, err = settings.Open(r.o.Home, r.path()); err != nil {
-		return nil, err
-	}
-	if err := r.settings.SetLocal(settings.Remote(DefaultRemote), url.String()); err != nil {
-		return nil, err
-	}
-	r.refs, r.signing = sink.Refs, true
-	res, err := r.fetched(ctx, Remote{Name: DefaultRemote, URL: url}, stats)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.firstCheckout(ctx, res); err != nil {
-		return nil, err
-	}
-	if err := durable.WriteFile(r.path(formatFile), []byte(formatText), 0o644); err != nil {
-		return nil, fmt.Errorf("cloning: %w", err)
-	}
-	return res, os.Remove(r.path(cloningFile))
-}
-
-// firstCheckout goes to the branch that the remote has: main, or else the first.
-func (r *Repo) firstCheckout(ctx context.Context, res *FetchResult) error {
-	main, err := refs.Head(DefaultBranch)
-	if err != nil {
-		return err
-	}
-	branch := main
-	if _, ok := res.Refs[main]; !ok {
-		for name := range res.Refs {
-			if strings.HasPrefix(string(name), refs.HeadsPrefix) && (branch == main || name < branch) {
-				branch = name
-			}
-		}
-	}
-	target, ok := res.Refs[branch]
-	if !ok {
-		return r.writeHead(Head{Branch: main})
-	}
-	if err := r.updateRefs(ctx, refs.Change{Name: branch, New: target}); err != nil {
-		return err
-	}
-	files, err := r.filesAt(ctx, target)
-	if err != nil {
-		return err
-	}
-	// An earlier clone may have put files there already, and a person may have
-	// changed them since.
-	if _, err := r.replaceFiles(ctx, &fileSet{}, files); err != nil {
-		return err
-	}
-	return r.writeHead(Head{Branch: branch})
 }
 
 // exchange syncs with the first peer of the address that answers.
@@ -249,6 +103,14 @@ func (r *Repo) Fetch(ctx context.Context, remote string) (*FetchResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	sink := &transport.LocalSink{Objects: r.store, Refs: r.refs}
+	if at.Bundle != "" {
+		stats, err := r.unbundle(ctx, &at, sink)
+		if err != nil {
+			return nil, err
+		}
+		return r.fetched(ctx, at, stats)
+	}
 	local := &transport.Local{Store: r.store, Refs: r.refs}
 	req := &transport.SyncRequest{Dataset: chain.Dataset(), IdentityVersion: chain.Len()}
 	if req.Logs, err = local.KnownLogs(ctx); err != nil {
@@ -257,7 +119,7 @@ func (r *Repo) Fetch(ctx context.Context, remote string) (*FetchResult, error) {
 	if req.Haves, err = local.Haves(ctx); err != nil {
 		return nil, err
 	}
-	stats, err := r.exchange(ctx, at.URL, key, req, &transport.LocalSink{Objects: r.store, Refs: r.refs})
+	stats, err := r.exchange(ctx, at.URL, key, req, sink)
 	if err != nil {
 		return nil, err
 	}
@@ -360,6 +222,9 @@ func (r *Repo) Push(ctx context.Context, remote string) (*PushResult, error) {
 	at, err := r.Remote(remote)
 	if err != nil {
 		return nil, err
+	}
+	if at.Bundle != "" {
+		return nil, fmt.Errorf("%w: %s", ErrNoPeer, at.Bundle)
 	}
 	key, err := r.signer(ctx)
 	if err != nil {

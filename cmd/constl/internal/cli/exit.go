@@ -19,6 +19,7 @@ import (
 	"github.com/constl/constl/object/pack"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
+	"github.com/constl/constl/transport/bundle"
 	"github.com/constl/constl/transport/quic"
 )
 
@@ -68,12 +69,10 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &wrong), anyOf(err, repo.ErrNotDataset, repo.ErrUnknownRevision, repo.ErrAmbiguous, repo.ErrNoRemote,
-		repo.ErrNotFile, repo.ErrUnborn, repo.ErrDetached, repo.ErrExists, repo.ErrNotMerging, repo.ErrNoProposal, repo.ErrWrongBranch, refs.ErrInvalidName, refs.ErrInvalidURL, refs.ErrInvalidPeer, refs.ErrWrongDataset, object.ErrName, settings.ErrUnknown, gitdriver.ErrNoRepository, settings.ErrInvalid, cite.ErrSeveral,
-		describe.ErrUnknown, describe.ErrMalformed):
+	case errors.As(err, &wrong), anyOf(err, usageErrors...):
 		return exitUsage
 	case anyOf(err, object.ErrCorrupt, object.ErrNotFound, object.ErrSignature, refs.ErrUntrusted, refs.ErrNewerFormat,
-		repo.ErrMismatch, quic.ErrWrongPeer, transport.ErrForged, transport.ErrRefused, transport.ErrProtocol):
+		repo.ErrMismatch, quic.ErrWrongPeer, transport.ErrBundle, transport.ErrForged, transport.ErrRefused, transport.ErrProtocol):
 		return exitUntrusted
 	case anyOf(err, networkErrors...):
 		return exitNetwork
@@ -81,10 +80,37 @@ func exitCode(err error) int {
 	return exitFound
 }
 
+// usageErrors say that a name or a text makes no sense here.
+var usageErrors = []error{
+	repo.ErrNotDataset,
+	repo.ErrUnknownRevision,
+	repo.ErrAmbiguous,
+	repo.ErrNoRemote,
+	repo.ErrNotFile,
+	repo.ErrUnborn,
+	repo.ErrDetached,
+	repo.ErrExists,
+	repo.ErrNotMerging,
+	repo.ErrNoPeer,
+	repo.ErrNoProposal,
+	repo.ErrWrongBranch,
+	refs.ErrInvalidName,
+	refs.ErrInvalidURL,
+	refs.ErrInvalidPeer,
+	refs.ErrWrongDataset,
+	object.ErrName,
+	settings.ErrUnknown,
+	gitdriver.ErrNoRepository,
+	settings.ErrInvalid,
+	cite.ErrSeveral,
+	describe.ErrUnknown,
+	describe.ErrMalformed,
+}
+
 // networkErrors are all ways in which a peer can be out of reach.
 var networkErrors = []error{
 	quic.ErrUnreachable, quic.ErrRefused, quic.ErrClosed, quic.ErrProtocol,
-	transport.ErrDisconnected, transport.ErrStalled, transport.ErrBusy, transport.ErrNotFound, transport.ErrInternal,
+	bundle.ErrWeb, bundle.ErrChanged, transport.ErrDisconnected, transport.ErrStalled, transport.ErrBusy, transport.ErrNotFound, transport.ErrInternal,
 }
 
 // hint returns what to try next after an error, or "".
@@ -134,6 +160,10 @@ var hints = []struct {
 	{repo.ErrNoRemote, "see the remotes with: constl config, or give an address: constl://DATASET?peer=PEER@HOST:PORT"},
 	{datapackage.ErrSyntax, mendPackage},
 	{datapackage.ErrShape, mendPackage},
+	{repo.ErrNoPeer, "write a new bundle for others: constl bundle create FILE.bundle; or push to a peer: constl push URL"},
+	{transport.ErrBundle, "get the file again, or a new one from whoever made it; what was whole in it is kept"},
+	{bundle.ErrWeb, "check the address; what has arrived is kept, so try again"},
+	{bundle.ErrChanged, "try again; the new file is taken from its beginning"},
 	{errProblems, "get every object whole from any peer: constl clone URL NEWFOLDER"},
 	{object.ErrCorrupt, "see what is damaged with: constl fsck; a clone of any peer has every object whole"},
 	{object.ErrNotFound, "see what is missing with: constl fsck; a clone of any peer has every object whole"},

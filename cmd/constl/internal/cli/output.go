@@ -82,7 +82,7 @@ func (p *progressTasks) report(what string, done, total int64) {
 	if t == nil {
 		unit := progress.Unit("objects")
 		switch what {
-		case "reading files", "writing files", "receiving objects":
+		case "reading files", "writing files", "receiving objects", "writing the bundle":
 			unit = progress.Bytes
 		case "comparing files":
 			unit = "files"

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/refs"
+	"github.com/constl/constl/transport/bundle"
 	"github.com/urfave/cli/v2"
 )
 
@@ -54,9 +57,11 @@ func runInit(c *command) error {
 
 func (a *app) cloneCommand() *cli.Command {
 	return &cli.Command{
-		Name: "clone", Category: groupStart, ArgsUsage: "URL [DIR]",
-		Usage: "get a dataset that somebody serves",
-		Description: "URL is what constl serve printed: constl://DATASET_ID?peer=PEER_ID@HOST:PORT.\n" +
+		Name: "clone", Category: groupStart, ArgsUsage: "URL|FILE [DIR]",
+		Usage: "get a dataset that somebody serves, or that lies in a bundle",
+		Description: "URL is what constl serve printed: constl://DATASET_ID?peer=PEER_ID@HOST:PORT,\n" +
+			"or the web address of a bundle (https:// or http://: whatever the line, every byte is verified).\n" +
+			"FILE is a bundle, as constl bundle create makes it.\n" +
 			"A clone that was cut goes on where it stopped when you clone again into the same folder.\n" +
 			"JSON: {\"dataset\", \"dir\", \"commit\", \"objects\", \"bytes\"}",
 		Action: a.action(runClone),
@@ -68,21 +73,17 @@ func runClone(c *command) error {
 	if err != nil {
 		return err
 	}
-	url, err := refs.ParseURL(args[0])
-	if err != nil {
-		return err
-	}
-	dir := c.env.path(url.Dataset.Short())
-	if len(args) == 2 {
-		dir = c.env.path(args[1])
-	}
 	report, done := c.progress()
 	defer done()
-	r, res, err := repo.Clone(c.ctx(), url, dir, c.options(report))
+	r, res, err := c.clone(args, report)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
+	id, err := r.DatasetID()
+	if err != nil {
+		return err
+	}
 	head, err := r.Head(c.ctx())
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func runClone(c *command) error {
 			Commit  string `json:"commit"`
 			Objects int64  `json:"objects"`
 			Bytes   int64  `json:"bytes"`
-		}{url.Dataset.String(), r.Dir, idText(head.Commit), res.Objects, res.Bytes})
+		}{id.String(), r.Dir, idText(head.Commit), res.Objects, res.Bytes})
 	}
 	chain, err := r.Chain()
 	if err != nil {
@@ -106,7 +107,32 @@ func runClone(c *command) error {
 		c.print("  it has no commit yet\n")
 		return nil
 	}
-	c.print("  %s at %s, %s, %s, every one verified\n", head.Branch.Short(), head.Commit.Short(), plural(res.Objects, "object"), bytesText(res.Bytes))
+	at := head.Branch.Short()
+	if at == "" {
+		at = "one version"
+	}
+	c.print("  %s at %s, %s, %s, every one verified\n", at, head.Commit.Short(), plural(res.Objects, "object"), bytesText(res.Bytes))
 	c.reportFetch(res)
 	return nil
+}
+
+// clone clones what the arguments name: an address or a bundle, and a folder.
+func (c *command) clone(args []string, report repo.Progress) (*repo.Repo, *repo.FetchResult, error) {
+	from, isBundle := c.bundleAt(args[0])
+	if isBundle {
+		dir := strings.TrimSuffix(from[strings.LastIndexAny(from, `/\`)+1:], bundle.Suffix)
+		if len(args) == 2 {
+			dir = args[1]
+		}
+		return repo.CloneBundle(c.ctx(), from, c.env.path(dir), c.options(report))
+	}
+	url, err := refs.ParseURL(args[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	dir := url.Dataset.Short()
+	if len(args) == 2 {
+		dir = args[1]
+	}
+	return repo.Clone(c.ctx(), url, c.env.path(dir), c.options(report))
 }

@@ -16,8 +16,8 @@ import (
 
 func (a *app) fetchCommand() *cli.Command {
 	return &cli.Command{
-		Name: "fetch", Category: groupTogether, ArgsUsage: "[REMOTE or URL]",
-		Usage: "get what is new at a peer, and leave the folder as it is",
+		Name: "fetch", Category: groupTogether, ArgsUsage: "[REMOTE|URL|FILE]",
+		Usage: "get what is new at a peer or in a bundle, and leave the folder as it is",
 		Description: "See it afterwards with: constl log origin/main, constl diff HEAD origin/main\n" +
 			"JSON: {\"remote\", \"refs\":{NAME: id}, \"objects\", \"bytes\"}",
 		Action: a.action(runFetch),
@@ -56,6 +56,9 @@ func (c *command) remote() (string, error) {
 	if err != nil || len(args) == 0 {
 		return "", err
 	}
+	if from, ok := c.bundleAt(args[0]); ok {
+		return from, nil
+	}
 	return args[0], nil
 }
 
@@ -72,9 +75,10 @@ func (c *command) reportFetch(res *repo.FetchResult) {
 
 func (a *app) pullCommand() *cli.Command {
 	return &cli.Command{
-		Name: "pull", Category: groupTogether, ArgsUsage: "[REMOTE or URL]",
-		Usage: "get what is new at a peer and merge it, row by row",
-		Description: "Takes what the maintainers have signed; of a peer named by its URL also that peer's own commits.\n" +
+		Name: "pull", Category: groupTogether, ArgsUsage: "[REMOTE|URL|FILE]",
+		Usage: "get what is new at a peer or in a bundle and merge it, row by row",
+		Description: "Takes what the maintainers have signed; of a peer named by its URL also that peer's own commits,\n" +
+			"of a bundle also those of whoever made it.\n" +
 			"JSON: {\"before\",\"after\",\"objects\",\"bytes\",\"merged\":bool,\"conflicts\":n,\"conflict_list\":[…]}",
 		Action: a.action(runPull),
 	}
