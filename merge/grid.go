@@ -170,6 +170,15 @@ func (g *grid) texts(row int, cols []int) []string {
 	return out
 }
 
+// filled returns how many of the row's cells are not empty.
+func (g *grid) filled(row int, cols []int) int {
+	n := 0
+	for _, c := range cols {
+		n += min(1, len(g.cell(row, c)))
+	}
+	return n
+}
+
 // sameRow compares rows of two grids in the given columns.
 func sameRow(a *grid, i int, b *grid, j int, cols []int) bool {
 	for _, c := range cols {

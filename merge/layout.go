@@ -2,6 +2,7 @@ package merge
 
 import (
 	"bytes"
+	"context"
 
 	"github.com/constl/constl/tabular"
 )
@@ -20,7 +21,7 @@ type LayoutMerger interface {
 	// not true of the merged row. x.Col counts in from's fields; col is the
 	// field's place in the result (tabular.WholeRow stays so), and of what carry
 	// returns Row and Col are not looked at. row holds the merged row's cells.
-	MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (layout tabular.Layout, carry CarryFunc, clashes []tabular.LayoutClash, err error)
+	MergeLayout(ctx context.Context, base, ours, theirs *tabular.Table, fields []tabular.Field) (layout tabular.Layout, carry CarryFunc, clashes []tabular.LayoutClash, err error)
 }
 
 // CarryFunc is what [LayoutMerger] says of it.
@@ -31,7 +32,7 @@ type wholeLayouts struct{}
 
 var _ LayoutMerger = wholeLayouts{}
 
-func (wholeLayouts) MergeLayout(base, ours, theirs *tabular.Table, _ []tabular.Field) (tabular.Layout, CarryFunc, []tabular.LayoutClash, error) {
+func (wholeLayouts) MergeLayout(_ context.Context, base, ours, theirs *tabular.Table, _ []tabular.Field) (tabular.Layout, CarryFunc, []tabular.LayoutClash, error) {
 	layout, clashes := ours.Layout, []tabular.LayoutClash(nil)
 	switch {
 	case sameLayout(ours.Layout, theirs.Layout), base != nil && sameLayout(theirs.Layout, base.Layout):

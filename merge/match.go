@@ -3,6 +3,7 @@ package merge
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // match says which rows of a side are which rows of the base. All slices are
@@ -37,17 +38,16 @@ func (m *match) join(base, side int) {
 	m.toSide[base], m.toBase[side] = int32(side), int32(base)
 }
 
-// duplicateError says that a primary key names two rows.
-type duplicateError struct {
-	side sideName
-	key  []string
+// wrongKeyError says that a primary key does not tell the rows apart.
+type wrongKeyError struct{ why string }
+
+func (e *wrongKeyError) Error() string { return e.why }
+
+func duplicate(key []string) error {
+	return &wrongKeyError{fmt.Sprintf("the primary key %q names several rows", key)}
 }
 
-func (e *duplicateError) Error() string {
-	return fmt.Sprintf("merge: the primary key %q names several rows", e.key)
-}
-
-// matchKeyed matches rows by primary key. It fails with a [*duplicateError] if a
+// matchKeyed matches rows by primary key. It fails with a [*wrongKeyError] if a
 // key stands twice among the rows that do not simply stand where they stood.
 func matchKeyed(ctx context.Context, base, side *grid, key []int) (*match, error) {
 	if sameColumns(base, side, key) {
@@ -65,7 +65,7 @@ func matchKeyed(ctx context.Context, base, side *grid, key []int) (*match, error
 	for i := head; i < base.rows()-tail; i++ {
 		buf = base.key(buf[:0], i, key)
 		if _, twice := at[string(buf)]; twice {
-			return nil, &duplicateError{sideBase, base.texts(i, key)}
+			return nil, duplicate(base.texts(i, key))
 		}
 		at[string(buf)] = i
 	}
@@ -74,7 +74,7 @@ func matchKeyed(ctx context.Context, base, side *grid, key []int) (*match, error
 		buf = side.key(buf[:0], j, key)
 		i, inBase := at[string(buf)]
 		if added[string(buf)] || inBase && m.toSide[i] >= 0 {
-			return nil, &duplicateError{side.side.name, side.texts(j, key)}
+			return nil, duplicate(side.texts(j, key))
 		}
 		if inBase {
 			m.join(i, j)
@@ -96,7 +96,7 @@ func (m *match) checkAdded(side *grid, head, tail int, key []int, added map[stri
 			continue
 		}
 		if buf = side.key(buf[:0], j, key); added[string(buf)] {
-			return &duplicateError{side.side.name, side.texts(j, key)}
+			return duplicate(side.texts(j, key))
 		}
 	}
 	return nil
@@ -117,8 +117,9 @@ func (m *match) trim(base, side *grid, cols []int) (head, tail int) {
 }
 
 // matchKeyless matches equal rows in order, then equal rows that were moved, then
-// rows at one place that are nearly equal. cols are the columns both have.
-func matchKeyless(ctx context.Context, base, side *grid, cols []int) (*match, error) {
+// rows at one place that are nearly equal. cols are the columns both have; weak are
+// those of them in which rows may differ only because they were numbered anew.
+func matchKeyless(ctx context.Context, base, side *grid, cols, weak []int) (*match, error) {
 	if len(cols) > 0 && sameColumns(base, side, cols) {
 		return identity(base.rows()), nil
 	}
@@ -139,6 +140,9 @@ func matchKeyless(ctx context.Context, base, side *grid, cols []int) (*match, er
 		m.join(head+int(p.a), head+int(p.b))
 	}
 	m.joinMoved(a, b, head)
+	if strong := without(cols, weak); len(weak) > 0 && len(strong) >= minRekeyCells {
+		m.joinRest(base, side, strong)
+	}
 	m.joinSimilar(base, side, head, tail, cols)
 	return m, nil
 }
@@ -176,6 +180,32 @@ func (m *match) joinMoved(a, b []int32, offset int) {
 			left[class] = q[1:]
 		}
 	}
+}
+
+func without(cols, weak []int) []int {
+	return slices.DeleteFunc(slices.Clone(cols), func(c int) bool { return slices.Contains(weak, c) })
+}
+
+// joinRest matches what is left of rows that are equal in the given columns, in
+// order, if they are filled well enough to tell rows apart.
+func (m *match) joinRest(base, side *grid, cols []int) {
+	classes := make(map[string]int32)
+	gone, a := leftOver(classes, base, m.toSide, cols)
+	come, b := leftOver(classes, side, m.toBase, cols)
+	for _, p := range align(a, b) {
+		m.join(gone[p.a], come[p.b])
+	}
+}
+
+// leftOver numbers the rows that have no partner, as [classify] does.
+func leftOver(classes map[string]int32, g *grid, partner []int32, cols []int) (rows []int, out []int32) {
+	for row, to := range partner {
+		if to < 0 && g.filled(row, cols) >= minRekeyCells {
+			rows = append(rows, row)
+			out = append(out, classify(classes, g, row, row+1, cols)...)
+		}
+	}
+	return rows, out
 }
 
 // joinSimilar matches the rows that are left between two matched neighbours.
@@ -219,13 +249,7 @@ const maxGapPairs = 1 << 16 // pairs of rows compared in one gap
 // most cells are equal; a pair has at least half of its cells in common.
 func (m *match) joinGap(base, side *grid, gone, come []int, cols []int) {
 	if len(gone)*len(come) > maxGapPairs {
-		if len(gone) == len(come) {
-			for k := range gone {
-				if similarity(base, gone[k], side, come[k], cols) > 0 {
-					m.join(gone[k], come[k])
-				}
-			}
-		}
+		m.joinByColumn(base, side, gone, come, cols)
 		return
 	}
 	width := len(come) + 1
@@ -253,6 +277,57 @@ func (m *match) joinGap(base, side *grid, gone, come []int, cols []int) {
 			j++
 		}
 	}
+}
+
+// joinByColumn pairs the rows of a large gap by the column that tells the most of
+// them apart, and then what is left between those.
+func (m *match) joinByColumn(base, side *grid, gone, come []int, cols []int) {
+	var anchors []pair
+	for _, c := range cols {
+		classes := make(map[string]int32)
+		a, b := classifyRows(classes, base, gone, c), classifyRows(classes, side, come, c)
+		if found := uniqueAnchors(a, b); len(found) > len(anchors) {
+			anchors = found
+		}
+	}
+	anchors = slices.DeleteFunc(anchors, func(p pair) bool {
+		return similarity(base, gone[p.a], side, come[p.b], cols) == 0
+	})
+	if len(anchors) == 0 {
+		if len(gone) == len(come) {
+			for k := range gone {
+				if similarity(base, gone[k], side, come[k], cols) > 0 {
+					m.join(gone[k], come[k])
+				}
+			}
+		}
+		return
+	}
+	var last pair
+	for _, p := range append(anchors, pair{int32(len(gone)), int32(len(come))}) {
+		if between, among := gone[last.a:p.a], come[last.b:p.b]; len(between) > 0 && len(among) > 0 {
+			m.joinGap(base, side, between, among, cols)
+		}
+		if int(p.a) < len(gone) {
+			m.join(gone[p.a], come[p.b])
+		}
+		last = pair{p.a + 1, p.b + 1}
+	}
+}
+
+// classifyRows numbers the cells of a column so that equal ones have equal numbers.
+func classifyRows(classes map[string]int32, g *grid, rows []int, col int) []int32 {
+	out := make([]int32, len(rows))
+	for i, row := range rows {
+		cell := g.cell(row, col)
+		n, ok := classes[string(cell)]
+		if !ok {
+			n = int32(len(classes))
+			classes[string(cell)] = n
+		}
+		out[i] = n
+	}
+	return out
 }
 
 // similarity is 0 for rows with less than half of their filled cells in common,

@@ -29,6 +29,13 @@ type Codec interface {
 	WriteTable(ctx context.Context, w io.Writer, t *tabular.Table) error
 }
 
+// Inferred says what of a table's schema was guessed from its rows and confirmed by
+// nobody, so that it must not stand in the way of a merge (RULES.md §3a).
+type Inferred struct {
+	Key   bool // the primary key, on both sides
+	Types bool // the fields' types
+}
+
 // Options tunes a merge. A nil *Options, and every zero field, stands for the default.
 type Options struct {
 	// Codecs are the file formats by the names that layouts carry. Without its
@@ -43,6 +50,9 @@ type Options struct {
 	// Policies returns the policies of the table at a path of the tree, by the
 	// names of its fields; nil stands for none anywhere.
 	Policies func(path string) map[string]Policy
+	// Inferred returns what was only guessed of the table at a path of the tree; nil
+	// stands for nothing anywhere.
+	Inferred func(path string) Inferred
 	// Newer says which side's commit is the later one, and Maintained which side's
 	// a maintainer has made if only one of them; the policies ask for it.
 	Newer, Maintained Rank

@@ -129,9 +129,12 @@ func (m *tableMerge) open(ctx context.Context, r *region) error {
 		case !r.changed(s):
 			r.matches[s] = identity(r.grids[s].rows())
 		case m.keyless:
-			r.matches[s], err = matchKeyless(ctx, r.grids[sideBase], r.grids[s], m.shared(s))
+			r.matches[s], err = matchKeyless(ctx, r.grids[sideBase], r.grids[s], m.shared(s), m.weak)
 		default:
 			r.matches[s], err = matchKeyed(ctx, r.grids[sideBase], r.grids[s], m.key)
+			if err == nil && m.inferred.Key {
+				err = m.doubtNumbers(ctx, r, s)
+			}
 		}
 		if err != nil {
 			return err

@@ -154,7 +154,9 @@ func (r *renames) find(ctx context.Context) (err error) {
 
 func distance(p renamed) int { return max(p.base-p.side, p.side-p.base) }
 
-// choose takes the best pairs first, no column twice.
+// choose takes the best pairs first, no column twice. If at least two thirds of the
+// columns under new names stand where they stood, a header was given anew, and what
+// is left at one place is one column, whatever became of its cells.
 func (r *renames) choose(found []renamed) {
 	var base, side = make(map[int]bool), make(map[int]bool)
 	for _, p := range found {
@@ -163,21 +165,54 @@ func (r *renames) choose(found []renamed) {
 			r.pairs = append(r.pairs, p)
 		}
 	}
+	if len(r.base.schema.Fields) != len(r.side.schema.Fields) {
+		return
+	}
+	inPlace := 0
+	for _, p := range r.pairs {
+		if p.base == p.side {
+			inPlace++
+		}
+	}
+	if inPlace < renameFew || 3*inPlace < 2*len(r.gone) {
+		return
+	}
+	for _, c := range r.gone {
+		if !base[c] && !side[c] && slices.Contains(r.come, c) {
+			r.pairs = append(r.pairs, renamed{base: c, side: c, id: r.base.schema.Fields[c].ID})
+		}
+	}
 }
 
 // matchRows finds rows that are the same by the columns that both have under one
 // id, or, where these are none or do not tell rows apart, by their places.
 func (r *renames) matchRows() {
-	base, side := &r.cells[0], &r.cells[1]
 	var shared [][2]int
 	for b, f := range r.base.schema.Fields {
 		if s := r.side.schema.Column(f.ID); s >= 0 {
 			shared = append(shared, [2]int{b, s})
 		}
 	}
-	if len(shared) == 0 {
-		shared = r.telling()
+	n := min(r.cells[0].rows, r.cells[1].rows)
+	if len(shared) > 0 {
+		r.pairRows(shared)
 	}
+	if len(r.rows)*2 < n {
+		r.pairRows(r.telling())
+	}
+	if len(r.rows)*2 < n {
+		r.rows = r.rows[:0]
+		for i := range n {
+			r.rows = append(r.rows, pair{int32(i), int32(i)})
+		}
+	}
+}
+
+// pairRows finds rows that are the only ones with their cells in the given pairs of
+// columns.
+func (r *renames) pairRows(shared [][2]int) {
+	base, side := &r.cells[0], &r.cells[1]
+	r.rows = r.rows[:0]
 	at := make(map[string]int32, base.rows)
 	key := func(c *cells, row, which int) string {
 		var buf []byte
@@ -200,12 +235,6 @@ func (r *renames) matchRows() {
 		if i, ok := at[k]; ok && i >= 0 {
 			r.rows = append(r.rows, pair{i, int32(j)})
 			at[k] = -1
-		}
-	}
-	if n := min(base.rows, side.rows); len(r.rows)*2 < n {
-		r.rows = r.rows[:0]
-		for i := range n {
-			r.rows = append(r.rows, pair{int32(i), int32(i)})
 		}
 	}
 }

@@ -54,8 +54,9 @@ func definition(s *tabular.Schema, i int, part string) Version {
 func label(f tabular.Field) string { return cmp.Or(f.Name, f.ID) }
 
 // mergeColumns merges the fields of three schemas. Fields are the same if their
-// ids are. base has no fields if the table was added by both sides.
-func mergeColumns(base, ours, theirs *tabular.Schema) (cols []column, conflicts []Conflict) {
+// ids are. base has no fields if the table was added by both sides. Types that
+// were only inferred contradict nothing.
+func mergeColumns(base, ours, theirs *tabular.Schema, inferred bool) (cols []column, conflicts []Conflict) {
 	at := fieldPositions(base, ours, theirs)
 	ids := make([]string, 0, len(at))
 	for id := range at {
@@ -69,7 +70,7 @@ func mergeColumns(base, ours, theirs *tabular.Schema) (cols []column, conflicts 
 		number[id] = int32(i)
 		p := at[id]
 		c := column{base: p[0], ours: p[1], theirs: p[2]}
-		alive[i] = c.define(base, ours, theirs, &conflicts)
+		alive[i] = c.define(base, ours, theirs, inferred, &conflicts)
 		merged[i] = c
 	}
 	o := ordering{n: int32(len(ids)), alive: alive, compare: func(a, b int32) int { return cmp.Compare(a, b) }}
@@ -106,7 +107,7 @@ func fieldSequence(s *tabular.Schema, number map[string]int32) []int32 {
 
 // define settles the column's name and type and reports whether it may be in the
 // result. A field that one side dropped is in doubt until the cells are compared.
-func (c *column) define(base, ours, theirs *tabular.Schema, conflicts *[]Conflict) bool {
+func (c *column) define(base, ours, theirs *tabular.Schema, inferred bool, conflicts *[]Conflict) bool {
 	clash := func(part, detail string) {
 		*conflicts = append(*conflicts, Conflict{Kind: KindColumn, Column: label(c.field), Part: part,
 			Base: definition(base, c.base, part), Ours: definition(ours, c.ours, part), Theirs: definition(theirs, c.theirs, part), Detail: detail})
@@ -124,7 +125,7 @@ func (c *column) define(base, ours, theirs *tabular.Schema, conflicts *[]Conflic
 		if c.base < 0 {
 			return true
 		}
-		if c.field != base.Fields[c.base] {
+		if was := base.Fields[c.base]; c.field.Name != was.Name || c.field.Type != was.Type && !inferred {
 			c.disputed = true
 			clash("", "one side dropped the column, the other changed its definition; the column stays")
 		} else {
@@ -148,7 +149,7 @@ func (c *column) define(base, ours, theirs *tabular.Schema, conflicts *[]Conflic
 	case ok:
 	case isNumeric(o.Type) && isNumeric(t.Type):
 		typ, ok = tabular.TypeNumber, true
-	case !hasBase:
+	case !hasBase, inferred:
 		typ, ok = tabular.TypeString, true // any cell is a text
 	}
 	c.field.Type = typ
@@ -213,6 +214,14 @@ func mergeKey(base, ours, theirs *tabular.Schema) (key []string, conflict *Confl
 	}
 	return ours.Key, &Conflict{Kind: KindKey, Base: show(base), Ours: show(ours), Theirs: show(theirs),
 		Detail: "both sides changed the primary key; it is that of ours"}
+}
+
+// smallerKey returns one of two inferred keys, whoever merges; a key before none.
+func smallerKey(a, b []string) []string {
+	if len(a) == 0 || len(b) > 0 && slices.Compare(b, a) < 0 {
+		return b
+	}
+	return a
 }
 
 // mergeChunkedBy returns what decides the row groups' ends in the result.

@@ -86,7 +86,7 @@ func (v *rowMerge) addAdded(slots []slot, ours, theirs *match) []slot {
 		}
 		if pairUp {
 			buf = v.grids[sideTheirs].key(buf[:0], j, cols)
-			if q := waiting[string(buf)]; len(q) > 0 {
+			if q := waiting[string(buf)]; len(q) > 0 && !v.unrelated(slots[q[0]].ours, int32(j)) {
 				slots[q[0]].theirs = int32(j)
 				waiting[string(buf)] = q[1:]
 				continue
@@ -260,13 +260,9 @@ func (v *rowMerge) rekeySide(slots []slot, s sideName, rest []int, drop map[int]
 	basePlace, sidePlace := places(slots, sideBase, s, v.grids), places(slots, s, sideBase, v.grids)
 	var buf []byte
 	content := func(g *grid, row, place int32) bool {
-		filled := 0
-		for _, c := range rest {
-			filled += min(1, len(g.cell(int(row), c)))
-		}
 		buf = binary.AppendVarint(buf[:0], int64(place))
 		buf = g.key(buf, int(row), rest)
-		return filled >= minRekeyCells
+		return g.filled(int(row), rest) >= minRekeyCells
 	}
 	for i := range slots {
 		sl := &slots[i]

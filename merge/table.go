@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
@@ -21,6 +22,9 @@ type TableStats struct {
 	// Keyless says why the rows were told apart without the table's primary key;
 	// empty if they were not, or if the table has none.
 	Keyless string `json:"keyless,omitempty"`
+	// KeyDropped says why the result no longer has the primary key, which was only
+	// inferred (RULES.md §3a); empty if it has.
+	KeyDropped string `json:"key_dropped,omitempty"`
 	// Reordered says that both sides had put the same rows in two orders. That of
 	// one of them stands, whoever merges (RULES.md R33).
 	Reordered bool `json:"reordered,omitempty"`
@@ -42,6 +46,10 @@ type tableMerge struct {
 	key     []int   // merged columns of the primary key
 	keyless bool
 	regions []region
+
+	inferred Inferred
+	weak     []int // in a merge without a key: merged columns of an inferred one, which may number the rows
+	doubtful bool  // the result's key must be found unique, or goes
 
 	policies map[string]Policy // by the names of fields
 
@@ -73,6 +81,9 @@ func mergeTables(ctx context.Context, rw object.ReadWriter, path string, base, o
 	m := &tableMerge{options: o}
 	if o.Policies != nil {
 		m.policies = o.Policies(path)
+	}
+	if o.Inferred != nil {
+		m.inferred = o.Inferred(path)
 	}
 	m.sides[sideBase] = side{name: sideBase, table: base, schema: &tabular.Schema{}}
 	if base != nil {
@@ -109,10 +120,13 @@ func (m *tableMerge) run(ctx context.Context, rw object.ReadWriter) (object.ID, 
 	if err := m.recognise(ctx); err != nil {
 		return object.ID{}, err
 	}
-	cols, conflicts := mergeColumns(base.schema, ours.schema, theirs.schema)
+	cols, conflicts := mergeColumns(base.schema, ours.schema, theirs.schema, m.inferred.Types)
 	m.conflicts = conflicts
 	resultKey, conflict := mergeKey(base.schema, ours.schema, theirs.schema)
-	if conflict != nil {
+	switch {
+	case conflict != nil && m.inferred.Key:
+		resultKey, m.doubtful = smallerKey(ours.schema.Key, theirs.schema.Key), true
+	case conflict != nil:
 		m.conflicts = append(m.conflicts, *conflict)
 	}
 	key := m.matchingKey()
@@ -123,19 +137,27 @@ func (m *tableMerge) run(ctx context.Context, rw object.ReadWriter) (object.ID, 
 	m.setColumns(cols, key)
 	m.edits = make([]int64, len(cols))
 	err := m.planRegions(ctx)
-	var twice *duplicateError
-	if errors.As(err, &twice) {
-		m.keyless, m.stats.Keyless = true, twice.Error()
+	var wrong *wrongKeyError
+	if errors.As(err, &wrong) {
+		m.forgetKey(wrong)
 		err = m.planRegions(ctx)
 	}
 	if err != nil {
 		return object.ID{}, err
 	}
 	m.settle(key)
-	if err := m.mergeLayout(); err != nil {
+	if err := m.mergeLayout(ctx); err != nil {
 		return object.ID{}, err
 	}
 	return m.write(ctx, rw, resultKey)
+}
+
+// forgetKey has the rows told apart without the key, which does not do it.
+func (m *tableMerge) forgetKey(why *wrongKeyError) {
+	m.keyless, m.stats.Keyless = true, why.Error()
+	if m.inferred.Key {
+		m.weak, m.doubtful = m.key, true
+	}
 }
 
 func (m *tableMerge) planRegions(ctx context.Context) error {
@@ -230,13 +252,13 @@ func (m *tableMerge) matchingKey() []string {
 	return base.Key
 }
 
-func (m *tableMerge) mergeLayout() error {
+func (m *tableMerge) mergeLayout(ctx context.Context) error {
 	base, ours, theirs := m.sides[sideBase].table, m.sides[sideOurs].table, m.sides[sideTheirs].table
 	var merger LayoutMerger = m.options.Codecs[ours.Layout.Codec]
 	if merger == nil || ours.Layout.Codec != theirs.Layout.Codec || base != nil && base.Layout.Codec != ours.Layout.Codec {
 		merger = wholeLayouts{}
 	}
-	layout, carry, clashes, err := merger.MergeLayout(base, ours, theirs, m.fields())
+	layout, carry, clashes, err := merger.MergeLayout(ctx, base, ours, theirs, m.fields())
 	if err != nil {
 		return fmt.Errorf("merge the layouts: %w", err)
 	}
@@ -273,7 +295,36 @@ func (m *tableMerge) write(ctx context.Context, rw object.ReadWriter, key []stri
 		return object.ID{}, err
 	}
 	m.stats.Rows = m.out.count
+	if err := m.doubtKey(b, schema); err != nil {
+		return object.ID{}, err
+	}
 	return b.Finish(schema, m.layout)
+}
+
+// doubtKey takes an inferred key away that names several rows of the result.
+func (m *tableMerge) doubtKey(b *tabular.Builder, schema *tabular.Schema) error {
+	if !m.doubtful || len(schema.Key) == 0 {
+		return nil
+	}
+	unique, err := b.Unique(schema.KeyColumns())
+	if err == nil && !unique {
+		m.stats.KeyDropped = fmt.Sprintf("%s was only inferred as the primary key, and names several rows since the merge", strings.Join(m.names(schema.Key), ", "))
+		schema.Key = nil
+	}
+	return err
+}
+
+// names returns the names of the fields with the given ids.
+func (m *tableMerge) names(ids []string) []string {
+	var out []string
+	for _, id := range ids {
+		for i := range m.cols {
+			if m.cols[i].field.ID == id {
+				out = append(out, label(m.cols[i].field))
+			}
+		}
+	}
+	return out
 }
 
 // writeRegion takes a side's row groups over where nothing speaks against it,

@@ -21,7 +21,7 @@ import (
 // lineCodec writes a table as lines with commas, ended by its layout.
 type lineCodec struct{}
 
-func (lineCodec) MergeLayout(base, ours, theirs *tabular.Table, _ []tabular.Field) (tabular.Layout, merge.CarryFunc, []tabular.LayoutClash, error) {
+func (lineCodec) MergeLayout(_ context.Context, base, ours, theirs *tabular.Table, _ []tabular.Field) (tabular.Layout, merge.CarryFunc, []tabular.LayoutClash, error) {
 	layout := ours.Layout
 	if base != nil && bytes.Equal(base.Layout.Data, ours.Layout.Data) {
 		layout = theirs.Layout

@@ -11,8 +11,8 @@ import (
 
 // mergeValue merges one value of which both sides have a version. It returns the
 // merged text and whether the sides contradict each other; the text is then that
-// of ours. Without a base the value was added by both: an empty text yields to
-// any other.
+// of ours. Without a base the value was added by both: a missing one yields to any
+// other.
 func mergeValue(t tabular.Type, hasBase bool, base, ours, theirs []byte) (text []byte, conflict bool) {
 	if bytes.Equal(ours, theirs) {
 		return ours, false
@@ -25,10 +25,12 @@ func mergeValue(t tabular.Type, hasBase bool, base, ours, theirs []byte) (text [
 			return ours, false
 		}
 	} else {
-		if len(ours) == 0 {
+		switch noOurs, noTheirs := missing(t, ours), missing(t, theirs); {
+		case noOurs && noTheirs:
+			return longer(ours, theirs), false
+		case noOurs:
 			return theirs, false
-		}
-		if len(theirs) == 0 {
+		case noTheirs:
 			return ours, false
 		}
 	}
@@ -43,6 +45,24 @@ func mergeValue(t tabular.Type, hasBase bool, base, ours, theirs []byte) (text [
 		return ours, false
 	}
 	return ours, true
+}
+
+// missing reports whether a cell says that there is no value. In a column of texts
+// only an empty one does: NA may be Namibia.
+func missing(t tabular.Type, text []byte) bool {
+	if t == tabular.TypeString || t == tabular.TypeAny {
+		return len(text) == 0
+	}
+	return tabular.IsMissing(text)
+}
+
+// longer returns the other one of what smaller returns: of two ways to say that
+// there is no value the one that says it.
+func longer(a, b []byte) []byte {
+	if bytes.Equal(smaller(a, b), a) {
+		return b
+	}
+	return a
 }
 
 func smaller(a, b []byte) []byte {

@@ -277,17 +277,17 @@ func (b *Builder) Columns() ([]CellStats, error) {
 }
 
 // Unique ends the rows and reports whether no two of them agree in all cells of
-// the columns that the table is chunked by: whether these are a key. It fails
-// with the first error of the rows, or if what was stored cannot be read back.
-func (b *Builder) Unique() (bool, error) {
+// the given columns: whether these are a key. It fails with the first error of the
+// rows, or if what was stored cannot be read back.
+func (b *Builder) Unique(cols []int) (bool, error) {
 	if err := b.end(); err != nil {
 		return false, err
 	}
-	if b.rising && len(b.chunkedBy) == 1 {
+	if b.rising && len(b.chunkedBy) == 1 && slices.Equal(cols, b.chunkedBy) {
 		return true, nil
 	}
 	t := &Table{Rows: b.root.rows, r: b.rw, width: b.width, root: b.root, height: b.height}
-	return t.Unique(b.ctx, b.chunkedBy)
+	return t.Unique(b.ctx, cols)
 }
 
 // Rows ends the rows and returns how many there are. It fails with the first

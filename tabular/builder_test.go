@@ -278,7 +278,7 @@ func TestUnique(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got, err := b.Unique(); err != nil || got != c.want {
+			if got, err := b.Unique([]int{0}); err != nil || got != c.want {
 				t.Fatalf("Unique = %v, %v", got, err)
 			}
 			table := finish(t, store, b, g.schema())

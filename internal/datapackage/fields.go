@@ -138,12 +138,15 @@ func (r *Resource) RenameField(from, to string) bool {
 			continue
 		}
 		name.lit = quote(to)
-		if key := schema.get("primaryKey"); key != nil && key.kind == kindString && key.str() == from {
-			key.lit = quote(to)
-		}
-		for _, k := range schema.get("primaryKey").elems() {
-			if k.value.str() == from {
-				k.value.lit = quote(to)
+		for _, list := range []string{"primaryKey", inferredKey} {
+			key := schema.get(list)
+			if key != nil && key.kind == kindString && key.str() == from {
+				key.lit = quote(to)
+			}
+			for _, k := range key.elems() {
+				if k.value.str() == from {
+					k.value.lit = quote(to)
+				}
 			}
 		}
 		return true

@@ -27,14 +27,20 @@ type Table struct {
 	Name       string   // wish for the resource's name; "" makes one of the file's
 	Fields     []Field  // in the order of the columns; nil if the file is no table
 	PrimaryKey []string // names of the key's fields; nil if there is none
-	Dialect    Dialect
-	Encoding   string // "" means UTF-8
+	// KeyInferred says that the key was guessed from the rows, see [Resource.KeyInferred].
+	KeyInferred bool
+	Dialect     Dialect
+	Encoding    string // "" means UTF-8
 }
+
+// inferredKey is the property of a schema that repeats a primary key which constl has
+// guessed. A person confirms the key by taking it away, or by writing another key.
+const inferredKey = "constl:inferredKey"
 
 // The properties that constl itself writes.
 var (
 	ownOfResource = []string{"name", "type", "path", "format", "mediatype", "compression", "encoding", "dialect", "schema"}
-	ownOfSchema   = []string{"$schema", "fields", "primaryKey"}
+	ownOfSchema   = []string{"$schema", "fields", "primaryKey", inferredKey}
 	ownOfField    = []string{"name", "type"}
 	ownOfDialect  = []string{"delimiter", "quoteChar", "header"}
 )
@@ -68,6 +74,9 @@ func (t Table) resource(name, file string) object {
 	schema := object{{"$schema", profileSchema}, {"fields", fieldList(t.Fields)}}
 	if len(t.PrimaryKey) > 0 {
 		schema = append(schema, property{"primaryKey", inline{textList(t.PrimaryKey)}})
+		if t.KeyInferred {
+			schema = append(schema, property{inferredKey, inline{textList(t.PrimaryKey)}})
+		}
 	}
 	return append(out, property{"schema", schema})
 }
@@ -161,6 +170,13 @@ func (r *Resource) SchemaPath() string { return r.node.text("schema") }
 // PrimaryKey returns the names of the primary key's fields in order, none if
 // there is no key. The caller owns the slice.
 func (r *Resource) PrimaryKey() []string { return r.node.get("schema").get("primaryKey").strs() }
+
+// KeyInferred reports whether constl has guessed the primary key and nobody has
+// confirmed it: the property "constl:inferredKey" of the schema names the same fields.
+func (r *Resource) KeyInferred() bool {
+	key := r.PrimaryKey()
+	return len(key) > 0 && slices.Equal(key, r.node.get("schema").get(inferredKey).strs())
+}
 
 // SetPrimaryKey names the primary key's fields unless the file says already what
 // the key is, and reports whether it did. A schema in another file is left alone.

@@ -63,6 +63,19 @@ func (r *Resource) SetSchema(key string, v any) bool {
 	return true
 }
 
+// SetKey writes the primary key, or takes it away if there are no names, and whether
+// it was only inferred. A schema in another file is left alone, and false returned.
+func (r *Resource) SetKey(names []string, inferred bool) bool {
+	var key, guess any
+	if len(names) > 0 {
+		key = names
+		if inferred {
+			guess = names
+		}
+	}
+	return r.SetSchema("primaryKey", key) && r.SetSchema(inferredKey, guess)
+}
+
 // SetText writes a property of the resource itself, as [Package.Set] does.
 func (r *Resource) SetText(key, text string) { setIn(r.node, r.style, r.indent, key, text) }
 

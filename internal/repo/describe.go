@@ -35,7 +35,7 @@ func (s *snapshot) writePackage(ctx context.Context) error {
 		if rec.Table == nil {
 			continue
 		}
-		if err := describeTable(s.pkg, rec.Path, rec.Table.Schema); err != nil {
+		if err := describeTable(s.pkg, rec.Path, rec.Table); err != nil {
 			return err
 		}
 	}
@@ -47,7 +47,8 @@ func (s *snapshot) writePackage(ctx context.Context) error {
 }
 
 // describeTable enters a table's fields and key where people have not.
-func describeTable(pkg *datapackage.Package, name string, schema *tabular.Schema) error {
+func describeTable(pkg *datapackage.Package, name string, table *TableInfo) error {
+	schema := table.Schema
 	fields := describedFields(schema)
 	key := fieldNames(schema, schema.Key)
 	res, known := pkg.Resource(name)
@@ -55,7 +56,7 @@ func describeTable(pkg *datapackage.Package, name string, schema *tabular.Schema
 		res.SetFields(fields)
 		return nil
 	}
-	_, err := pkg.AddResource(name, datapackage.Table{Fields: fields, PrimaryKey: key})
+	_, err := pkg.AddResource(name, datapackage.Table{Fields: fields, PrimaryKey: key, KeyInferred: table.KeyInferred})
 	if errors.Is(err, datapackage.ErrPath) {
 		return nil // the standard bars hidden files
 	}

@@ -199,7 +199,7 @@ func (r *Repo) mergeTrees(ctx context.Context, rw object.ReadWriter, stage *work
 	if err != nil {
 		return nil, err
 	}
-	if merged.Tree, merged.Conflicts, err = redescribe(ctx, rw, merged.Tree, merged.Conflicts); err != nil {
+	if merged.Tree, merged.Conflicts, err = redescribe(ctx, rw, merged.Tree, merged.Tables, merged.Conflicts); err != nil {
 		return nil, err
 	}
 	if len(merged.Conflicts) == 0 && !j.AllowViolations {

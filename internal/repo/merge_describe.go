@@ -17,11 +17,12 @@ import (
 // datapackage.json where the merged tables themselves say what is right: fields'
 // types, keys and how a file is written. What people wrote there about a table
 // is part of the table, and a contradiction in it is reported as one of the table.
+// An inferred key that a merged table has lost goes from the file too.
 // It returns the tree and the conflicts that are left.
-func redescribe(ctx context.Context, rw object.ReadWriter, tree object.ID, list []merge.Conflict) (object.ID, []merge.Conflict, error) {
+func redescribe(ctx context.Context, rw object.ReadWriter, tree object.ID, tables []merge.TableStats, list []merge.Conflict) (object.ID, []merge.Conflict, error) {
 	left := slices.Clone(list)
-	settled := make(map[string]bool)  // names of resources
-	disputed := make(map[string]bool) // paths of tables
+	settled := make(map[string]bool) // names of resources
+	disputed := keysDropped(tables)  // paths of tables
 	left = slices.DeleteFunc(left, func(c merge.Conflict) bool {
 		if c.Kind == merge.KindKey || c.Kind == merge.KindColumn {
 			disputed[c.Path] = true
@@ -67,6 +68,17 @@ func redescribe(ctx context.Context, rw object.ReadWriter, tree object.ID, list 
 	return tree, left, err
 }
 
+// keysDropped returns the paths of the tables that lost an inferred key.
+func keysDropped(tables []merge.TableStats) map[string]bool {
+	out := make(map[string]bool)
+	for _, t := range tables {
+		if t.KeyDropped != "" {
+			out[t.Path] = true
+		}
+	}
+	return out
+}
+
 // ownMember returns the name of the resource whose table a conflict in
 // datapackage.json is about, if the table says what is right.
 func ownMember(c merge.Conflict) (resource string, own bool) {
@@ -85,7 +97,7 @@ func ownMember(c merge.Conflict) (resource string, own bool) {
 		if len(below) < 2 {
 			return resource, false
 		}
-		return resource, below[1] == "primaryKey" || below[1] == "fields" && (len(below) == 2 || len(below) == 4 && below[3] == "type")
+		return resource, below[1] == "primaryKey" || below[1] == "constl:inferredKey" || below[1] == "fields" && (len(below) == 2 || len(below) == 4 && below[3] == "type")
 	}
 	return resource, false
 }

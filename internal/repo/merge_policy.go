@@ -73,14 +73,18 @@ func rulesOf(res *datapackage.Resource) (out rules) {
 func (r *Repo) mergeOptions(ctx context.Context, o MergeOptions, ours, theirs *object.Commit) (*merge.Options, error) {
 	out := &merge.Options{Codecs: codecs(), Strict: o.Strict}
 	var sides [2]map[string]map[string]merge.Policy
+	confirmed := make(map[string]bool)
 	any := false
 	for i, c := range []*object.Commit{ours, theirs} {
-		var err error
-		if sides[i], err = policiesAt(ctx, r.store, c.Tree); err != nil {
+		pkg, err := packageAt(ctx, r.store, c.Tree)
+		if err != nil {
 			return nil, err
 		}
+		sides[i] = policiesOf(pkg)
 		any = any || len(sides[i]) > 0
+		confirmedKeys(pkg, confirmed)
 	}
+	out.Inferred = func(path string) merge.Inferred { return merge.Inferred{Key: !confirmed[path]} }
 	if !any {
 		return out, nil
 	}
@@ -117,8 +121,8 @@ func joinPolicies(ours, theirs map[string]merge.Policy) map[string]merge.Policy 
 	return out
 }
 
-// policiesAt returns the policies in a tree's datapackage.json, by path and field.
-func policiesAt(ctx context.Context, objects object.Reader, tree object.ID) (map[string]map[string]merge.Policy, error) {
+// packageAt returns the datapackage.json of a tree, as [packageOf] does.
+func packageAt(ctx context.Context, objects object.Reader, tree object.ID) (*datapackage.Package, error) {
 	top := &fileSet{files: make(map[string]object.TreeEntry)}
 	for e, err := range object.TreeEntries(ctx, objects, tree) {
 		if err != nil {
@@ -128,9 +132,29 @@ func policiesAt(ctx context.Context, objects object.Reader, tree object.ID) (map
 			top.files[e.Name] = e
 		}
 	}
-	pkg, err := packageOf(ctx, objects, top)
-	if err != nil || pkg == nil {
-		return nil, err
+	return packageOf(ctx, objects, top)
+}
+
+// confirmedKeys notes the tables whose primary key a person stands by.
+func confirmedKeys(pkg *datapackage.Package, paths map[string]bool) {
+	if pkg == nil {
+		return
+	}
+	for _, res := range pkg.Resources() {
+		if len(res.PrimaryKey()) == 0 || res.KeyInferred() {
+			continue
+		}
+		for _, path := range res.Paths() {
+			paths[path] = true
+		}
+	}
+}
+
+// policiesOf returns the policies in datapackage.json, by path and field; none if
+// there is no such file.
+func policiesOf(pkg *datapackage.Package) map[string]map[string]merge.Policy {
+	if pkg == nil {
+		return nil
 	}
 	out := make(map[string]map[string]merge.Policy)
 	for _, res := range pkg.Resources() {
@@ -146,5 +170,5 @@ func policiesAt(ctx context.Context, objects object.Reader, tree object.ID) (map
 			}
 		}
 	}
-	return out, nil
+	return out
 }

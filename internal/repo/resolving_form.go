@@ -208,7 +208,7 @@ func (f *reform) build() (*tabular.Table, error) {
 	if !slices.ContainsFunc(f.key, func(id string) bool { return schema.Column(id) < 0 }) {
 		schema.Key = f.key
 	}
-	layout, carry, recode, err := csv.WithForm(t, schema.Fields, f.parts)
+	layout, carry, recode, err := csv.WithForm(f.a.ctx, t, schema.Fields, f.parts)
 	if err != nil {
 		return nil, err
 	}

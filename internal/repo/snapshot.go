@@ -69,6 +69,8 @@ type TableInfo struct {
 	// New says that the table was not known before, so that its types and key
 	// were inferred.
 	New bool
+	// KeyInferred says that the key was guessed from the rows just now.
+	KeyInferred bool
 }
 
 // newSnapshot scans the folder. Paths are relative to the dataset's folder.

@@ -50,7 +50,7 @@ func (s *snapshot) storeTable(ctx context.Context, f worktree.File, old object.T
 		return entry, nil, err
 	}
 	s.r.keepTrace(old.ID, res.Trace)
-	note.Table = &TableInfo{ID: res.Table, Rows: res.Rows, Schema: res.Schema, New: o.Parent == nil}
+	note.Table = &TableInfo{ID: res.Table, Rows: res.Rows, Schema: res.Schema, New: o.Parent == nil, KeyInferred: res.KeyInferred}
 	note.Note = tableNote(res)
 	return object.TreeEntry{Type: object.TypeTable, ID: res.Table, Size: res.Size, Sum: res.Sum}, note, nil
 }

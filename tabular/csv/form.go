@@ -1,6 +1,7 @@
 package csv
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
@@ -63,7 +64,7 @@ func (l *Layout) show(p Part) string {
 // cells. recode is nil if cells stay as they are; it fails with an error that
 // wraps [ErrEncoding] for a text that the new encoding does not have. WithForm
 // itself fails so too, and with an error that wraps [ErrInvalidLayout].
-func WithForm(t *tabular.Table, fields []tabular.Field, parts map[Part]*tabular.Table) (layout tabular.Layout,
+func WithForm(ctx context.Context, t *tabular.Table, fields []tabular.Field, parts map[Part]*tabular.Table) (layout tabular.Layout,
 	carry func(x tabular.Exception, from *tabular.Table, col int, row [][]byte) (tabular.Exception, bool), recode func([]byte) ([]byte, error), err error) {
 	old, _, err := layoutOf(t)
 	if err != nil {
@@ -83,7 +84,7 @@ func WithForm(t *tabular.Table, fields []tabular.Field, parts map[Part]*tabular.
 	if asked.Layout, err = wanted.Encode(); err != nil {
 		return layout, nil, nil, err
 	}
-	layout, carry, _, err = MergeLayout(t, t, &asked, fields)
+	layout, carry, _, err = MergeLayout(ctx, t, t, &asked, fields)
 	// Cells may be in two encodings if that is what was in conflict.
 	if _, asked := parts[PartEncoding]; err != nil || !asked {
 		return layout, carry, nil, err

@@ -245,7 +245,7 @@ func TestMergedGzip(t *testing.T) {
 		{b, latest, other, Gzip{Method: deflate.Method{Program: deflate.GNU, Level: 6}, OS: 3, Flags: gzipName, Name: "y.csv", ModTime: 30}},
 	} {
 		for _, sides := range [][2]*tabular.Table{{c.ours, c.theirs}, {c.theirs, c.ours}} {
-			merged, _, conflicts, err := MergeLayout(c.base, sides[0], sides[1], c.ours.Schema.Fields)
+			merged, _, conflicts, err := MergeLayout(t.Context(), c.base, sides[0], sides[1], c.ours.Schema.Fields)
 			if err != nil || len(conflicts) > 0 {
 				t.Fatalf("conflicts %v, %v", conflicts, err)
 			}

@@ -14,8 +14,9 @@ import (
 // fields, as merge.LayoutMerger asks: what one side changed is taken, what both
 // changed in two ways is reported, if a reader of the file would notice it, and
 // else settled alike whichever side is ours. base may be nil. It fails with an
-// error that wraps [ErrInvalidLayout] if a layout is not one of this package.
-func MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (tabular.Layout, func(x tabular.Exception, from *tabular.Table, col int, row [][]byte) (tabular.Exception, bool), []tabular.LayoutClash, error) {
+// error that wraps [ErrInvalidLayout] if a layout is not one of this package, and as
+// reading the tables does.
+func MergeLayout(ctx context.Context, base, ours, theirs *tabular.Table, fields []tabular.Field) (tabular.Layout, func(x tabular.Exception, from *tabular.Table, col int, row [][]byte) (tabular.Exception, bool), []tabular.LayoutClash, error) {
 	m := layoutMerge{fields: fields, layouts: make(map[*tabular.Table]*Layout)}
 	for _, t := range []*tabular.Table{base, ours, theirs} {
 		if t == nil {
@@ -29,6 +30,9 @@ func MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (tab
 	}
 	m.base, m.ours, m.theirs = base, ours, theirs
 	m.b, m.o, m.t = m.layouts[base], m.layouts[ours], m.layouts[theirs]
+	if err := m.encoding(ctx); err != nil {
+		return tabular.Layout{}, nil, nil, err
+	}
 	m.dialect()
 	m.header()
 	m.rules()
@@ -47,8 +51,8 @@ type Merger struct {
 }
 
 // MergeLayout is the function of that name.
-func (Merger) MergeLayout(base, ours, theirs *tabular.Table, fields []tabular.Field) (tabular.Layout, func(x tabular.Exception, from *tabular.Table, col int, row [][]byte) (tabular.Exception, bool), []tabular.LayoutClash, error) {
-	return MergeLayout(base, ours, theirs, fields)
+func (Merger) MergeLayout(ctx context.Context, base, ours, theirs *tabular.Table, fields []tabular.Field) (tabular.Layout, func(x tabular.Exception, from *tabular.Table, col int, row [][]byte) (tabular.Exception, bool), []tabular.LayoutClash, error) {
+	return MergeLayout(ctx, base, ours, theirs, fields)
 }
 
 // WriteTable writes the file that the table stands for, as [Write] does.
@@ -108,7 +112,6 @@ func (m *layoutMerge) dialect() {
 	m.gzip()
 
 	m.out.Delimiter = pickReported(m, PartDelimiter, func(l *Layout) byte { return l.Delimiter })
-	m.encoding()
 	// With quotes every cell can be written; without them not.
 	m.out.Quote = max(m.o.Quote, m.t.Quote)
 	m.out.BOM = pickLeast(m, func(l *Layout) byte { return bit(l.BOM) }) == 1
@@ -148,14 +151,44 @@ func (l *Layout) gzip() Gzip {
 }
 
 // encoding merges the encodings. Cells hold UTF-8 in all but one, whose bytes
-// cannot be put into a file of another.
-func (m *layoutMerge) encoding() {
+// cannot be put into a file of another; but ASCII is the same in all.
+func (m *layoutMerge) encoding(ctx context.Context) error {
 	if (m.o.Encoding == Windows1252) == (m.t.Encoding == Windows1252) {
 		m.out.Encoding = pickReported(m, PartEncoding, func(l *Layout) Encoding { return l.Encoding })
-		return
+		return nil
 	}
 	m.out.Encoding = Windows1252
+	table, layout := m.ours, m.o
+	if layout.Encoding == Windows1252 {
+		table, layout = m.theirs, m.t
+	}
+	if layout.Encoding == UTF8 {
+		if ascii, err := onlyASCII(ctx, table); err != nil || ascii {
+			return err
+		}
+	}
 	m.report(PartEncoding, "one side is in UTF-8, the other in an older encoding, and no cell was converted; look at those beyond ASCII")
+	return nil
+}
+
+// onlyASCII reports whether all names and cells of a table are ASCII.
+func onlyASCII(ctx context.Context, t *tabular.Table) (bool, error) {
+	for _, f := range t.Schema.Fields {
+		if !isASCII([]byte(f.Name)) {
+			return false, nil
+		}
+	}
+	for span, err := range t.Range(ctx, 0, t.Rows, nil) {
+		if err != nil {
+			return false, err
+		}
+		for _, cells := range span.Columns {
+			if !isASCII(cells.Data) {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
 }
 
 func bit(b bool) byte {

@@ -208,7 +208,7 @@ func (res *Result) finish(ctx context.Context, b *tabular.Builder, s *Scanner, o
 		f.Type = fieldType(f, &res.Columns[i], o)
 	}
 	if infer {
-		unique, err := b.Unique()
+		unique, err := b.Unique(res.Schema.ChunkColumns())
 		if err != nil {
 			return fmt.Errorf("look for the key: %w", err)
 		}

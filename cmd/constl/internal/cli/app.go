@@ -131,7 +131,7 @@ func (a *app) commands() []*cli.Command {
 		a.serveCommand(), a.bundleCommand(), a.fetchCommand(), a.pullCommand(), a.pushCommand(),
 		a.mergeCommand(), a.cherryPickCommand(), a.revertCommand(), a.conflictsCommand(), a.resolveCommand(),
 		a.proposeCommand(), a.proposalsCommand(), a.reviewCommand(), a.acceptCommand(), a.declineCommand(),
-		a.gitDriverCommand(),
+		a.mergeFileCommand(), a.gitDriverCommand(),
 		a.citeCommand(), a.validateCommand(), a.verifyCommand(), a.fsckCommand(), a.gcCommand(),
 		a.tourCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
 	}

@@ -144,9 +144,6 @@ func (c *command) gitDiff(args []string) error {
 	return diffview.Terminal(c.ctx(), c.env.Stdout, d, view)
 }
 
-// shownConflicts is how many conflicts git's user is told on the terminal.
-const shownConflicts = 20
-
 // gitMerge merges for git, which calls it with the files of base, ours and theirs,
 // and the path.
 func (c *command) gitMerge(args []string) error {
@@ -163,14 +160,8 @@ func (c *command) gitMerge(args []string) error {
 	if r.Clean {
 		return nil
 	}
-	if n := len(r.Conflicts); n > 0 {
-		c.note("%s: %s; the file has ours there, and everything else merged:\n", args[3], plural(int64(n), "conflict"))
-		for _, conflict := range r.Conflicts[:min(n, shownConflicts)] {
-			c.note("  %s\n", conflict)
-		}
-		if n > shownConflicts {
-			c.note("  … and %d more\n", n-shownConflicts)
-		}
+	if len(r.Conflicts) > 0 {
+		c.noteConflicts(args[3], r.Conflicts)
 		c.note("All are in %s. Edit %s, then: git add %s\n", r.List, args[3], args[3])
 	}
 	return errFound

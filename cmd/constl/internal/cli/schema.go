@@ -296,12 +296,8 @@ func takeOver(st *repo.State, list []repo.Inferred) error {
 		for _, f := range inf.Changes {
 			res.SetField(f.Name, "type", string(f.New))
 		}
-		var key any
-		if len(inf.Key) > 0 {
-			key = inf.Key
-		}
 		if !slices.Equal(inf.Key, inf.OldKey) {
-			res.SetSchema("primaryKey", key)
+			res.SetKey(inf.Key, true)
 		}
 	}
 	_, err := st.SavePackage()

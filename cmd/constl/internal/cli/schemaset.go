@@ -122,7 +122,7 @@ func (c *command) setTable(t *repo.TableState) error {
 				return usage("constl schema show "+t.Path, "%s has no field %q", t.Path, name)
 			}
 		}
-		t.Said.SetSchema("primaryKey", orNothing(key))
+		t.Said.SetKey(key, false)
 	}
 	if c.IsSet("missing") {
 		t.Said.SetSchema("missingValues", missingList(c.String("missing")))

@@ -125,6 +125,9 @@ func found(err error, is bool) error {
 }
 
 func (c *command) printMerge(m *repo.MergeResult) error {
+	for i := range m.Tables {
+		c.noteKey(m.Tables[i].Path, &m.Tables[i])
+	}
 	switch {
 	case len(m.Conflicts) > 0:
 		c.print("%s:\n", c.style(red, plural(int64(len(m.Conflicts)), "conflict")))
