@@ -42,6 +42,8 @@ var outside = map[string][]string{
 	"github.com/quic-go/quic-go":    {"transport/quic"},
 	"github.com/go-git/go-git/v5":   {"transport/git"},
 	"github.com/urfave/cli/v2":      {"cmd"},
+	"charm.land/bubbletea/v2":       {"cmd"},
+	"github.com/charmbracelet/x":    {"cmd"},
 	"golang.org/x/sys":              {""},
 	"golang.org/x/term":             {"cmd", "internal"},
 	"golang.org/x/text":             {"tabular", "refs", "merge", "transport", "internal", "cmd"},

@@ -9,8 +9,10 @@ import (
 	"golang.org/x/text/width"
 )
 
-// visible makes a text printable on one line: what a terminal would obey, and what
+// Visible makes a text printable on one line: what a terminal would obey, and what
 // cannot be seen, is written as an escape.
+func Visible(text string) string { return visible(text) }
+
 func visible(text string) string {
 	if !strings.ContainsFunc(text, hidden) {
 		return text

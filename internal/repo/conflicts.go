@@ -73,57 +73,66 @@ type Choice struct {
 	Key, Column string
 }
 
-func (o *Choice) means(c *Conflict) bool {
+// Means reports whether a conflict is one of those that are meant.
+func (o *Choice) Means(c *Conflict) bool {
 	row, column := c.Cell()
 	return within(c.Path, o.Paths) && (o.Number == 0 || o.Number == c.Number) &&
 		(o.Key == "" || o.Key == row) && (o.Column == "" || o.Column == column)
 }
 
-// ResolveConflicts writes the resolution of the conflicts that are meant into the
-// lists beside their files; "" makes them open again. It returns how many they
-// are; the decisions take effect at the next commit. It fails with
-// [ErrNotMerging], with [ErrNotFile] if none is meant, and if the resolution does
-// not fit one of them; nothing is changed then.
+// ResolveConflicts gives all conflicts that are meant one resolution, as
+// [Repo.Decide] does. It returns how many they are, and fails with [ErrNotFile] if
+// none is meant.
 func (r *Repo) ResolveConflicts(o Choice, resolution string) (int, error) {
+	list, err := r.Conflicts()
+	if err != nil {
+		return 0, err
+	}
+	decisions := make(map[int]string)
+	for i := range list {
+		if c := &list[i]; o.Means(c) {
+			decisions[c.Number] = resolution
+		}
+	}
+	if len(decisions) == 0 {
+		return 0, fmt.Errorf("no conflict of %s is meant: %w", strings.Join(o.Paths, ", "), ErrNotFile)
+	}
+	return len(decisions), r.Decide(decisions)
+}
+
+// Decide writes resolutions, by the conflicts' numbers, into the lists beside their
+// files; "" makes a conflict open again. They take effect at the next commit. It
+// fails with [ErrNotMerging], with [ErrLocked], and if a resolution does not fit
+// its conflict or a list can't be read; nothing is changed then.
+func (r *Repo) Decide(decisions map[int]string) error {
 	unlock, err := r.lock()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer unlock()
-	state, err := r.readMerge()
+	list, err := r.Conflicts()
 	if err != nil {
-		return 0, err
-	}
-	if state == nil {
-		return 0, ErrNotMerging
-	}
-	list, err := r.resolutions(state)
-	if err != nil {
-		return 0, err
+		return err
 	}
 	var paths []string
-	for i := range list {
-		c := &list[i]
-		if !o.means(c) {
-			continue
+	for number, resolution := range decisions {
+		if number < 1 || number > len(list) {
+			return fmt.Errorf("there is no conflict %d: %w", number, ErrNotFile)
 		}
-		if resolution != "" {
-			if err := checkResolution(c, resolution); err != nil {
-				return 0, err
-			}
+		c := &list[number-1]
+		if err := c.Fits(resolution); err != nil {
+			return err
 		}
 		c.Resolution = resolution
 		paths = append(paths, c.Path)
 	}
-	if len(paths) == 0 {
-		return 0, fmt.Errorf("no conflict of %s is meant: %w", strings.Join(o.Paths, ", "), ErrNotFile)
-	}
-	for _, path := range slices.Compact(slices.Sorted(slices.Values(paths))) {
+	slices.Sort(paths)
+	for _, path := range slices.Compact(paths) {
 		if err := r.writeConflictFile(path, list); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return len(paths), nil
+	return nil
 }
 
 func conflictFile(path string) string { return path + worktree.ConflictsSuffix }
@@ -280,20 +289,23 @@ func takeResolution(row []string, number, resolution int, path string, list []Co
 		return nil
 	}
 	c := &list[n-1]
-	if err := checkResolution(c, row[resolution]); err != nil {
+	if err := c.Fits(row[resolution]); err != nil {
 		return err
 	}
 	c.Resolution = row[resolution]
 	return nil
 }
 
-// checkResolution fails if a resolution does not fit the conflict.
-func checkResolution(c *Conflict, resolution string) error {
+// Fits fails if a text can't be the conflict's resolution; "" always can.
+func (c *Conflict) Fits(resolution string) error {
+	if resolution == "" {
+		return nil
+	}
 	words := []string{TakeOurs, TakeTheirs, TakeBase, TakeDone}
 	if c.Kind == merge.KindViolation {
 		words = []string{TakeOurs, TakeDone}
 	}
-	if c.TakesValue() && resolution != "" || slices.Contains(words, resolution) {
+	if c.TakesValue() || slices.Contains(words, resolution) {
 		return nil
 	}
 	what := "how the file is written"

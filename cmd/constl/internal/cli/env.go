@@ -28,6 +28,9 @@ type Env struct {
 	Patience time.Duration
 	// Terminal says whether standard output is a terminal.
 	Terminal bool
+	// Interactive says whether a person sits at the terminal and can be asked: standard
+	// input is one, too.
+	Interactive bool
 	// Width is the width of the terminal in columns, or 0 if there is none.
 	Width int
 }
@@ -38,6 +41,7 @@ func System() Env {
 	env.Live = term.IsTerminal(int(os.Stderr.Fd()))
 	if out := int(os.Stdout.Fd()); term.IsTerminal(out) {
 		env.Terminal = true
+		env.Interactive = term.IsTerminal(int(os.Stdin.Fd())) && os.Getenv("TERM") != "dumb"
 		env.Colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 		if width, _, err := term.GetSize(out); err == nil {
 			env.Width = width

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/merge"
@@ -134,7 +133,8 @@ func (c *command) printMerge(m *repo.MergeResult) error {
 		c.printConflicts(m.Conflicts)
 		c.note("The folder has everything else merged, and our values in these cells.\n" +
 			"Decide in the .conflicts.csv file beside each table (column resolution: ours, theirs, base or a value),\n" +
-			"or with: constl resolve PATH --ours (or --theirs); then: constl commit. To give up: constl merge --abort\n")
+			"or with: constl resolve (one after the other, on the whole screen), or constl resolve PATH --ours (or --theirs);\n" +
+			"then: constl commit. To give up: constl merge --abort\n")
 		return errFound
 	case m.Before == m.After:
 		c.print("Nothing new\n")
@@ -220,61 +220,6 @@ func runConflicts(c *command) error {
 				c.print("     %s\n", c.style(green, "decided: "+conflict.Resolution))
 			}
 		}
-		return nil
-	})
-}
-
-func (a *app) resolveCommand() *cli.Command {
-	return &cli.Command{
-		Name: "resolve", Category: groupTogether, ArgsUsage: "PATH",
-		Usage:       "decide conflicts of a file; the next commit applies it",
-		Description: "JSON: {\"decided\": n}",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "key", Usage: "only the row with this `KEY` (parts of a longer key joined by \" | \")"},
-			&cli.StringFlag{Name: "column", Usage: "only this `COLUMN`"},
-			&cli.IntFlag{Name: "number", Usage: "only the conflict that constl conflicts shows with this `NUMBER`"},
-			&cli.BoolFlag{Name: repo.TakeOurs, Usage: "take what we have"},
-			&cli.BoolFlag{Name: repo.TakeTheirs, Usage: "take what they have"},
-			&cli.BoolFlag{Name: repo.TakeBase, Usage: "take what was there before both"},
-			&cli.BoolFlag{Name: repo.TakeDone, Usage: "keep the file as you have edited it"},
-			&cli.StringFlag{Name: "value", Usage: "take this `TEXT`"},
-		},
-		Action: a.action(runResolve),
-	}
-}
-
-func runResolve(c *command) error {
-	args, err := c.arguments(1, -1)
-	if err != nil {
-		return err
-	}
-	var choices []string
-	for _, word := range []string{repo.TakeOurs, repo.TakeTheirs, repo.TakeBase, repo.TakeDone} {
-		if c.Bool(word) {
-			choices = append(choices, word)
-		}
-	}
-	if c.IsSet("value") {
-		choices = append(choices, "="+c.String("value"))
-	}
-	if len(choices) != 1 {
-		return usage("constl help resolve", "expected one of --ours, --theirs, --base, --done and --value, found %d", len(choices))
-	}
-	return c.open(func(r *repo.Repo) error {
-		paths, err := c.paths(r, args)
-		if err != nil {
-			return err
-		}
-		o := repo.Choice{Paths: paths, Number: c.Int("number"), Key: c.String("key"), Column: c.String("column")}
-		n, err := r.ResolveConflicts(o, choices[0])
-		if err != nil {
-			return err
-		}
-		if c.asJSON() {
-			return c.printJSON(map[string]int{"decided": n})
-		}
-		c.print("Decided %s of %s\n", plural(int64(n), "conflict"), strings.Join(args, ", "))
-		c.note("  when all are decided: constl commit\n")
 		return nil
 	})
 }
