@@ -27,6 +27,10 @@ var (
 	// ErrWrongIdentity says that a statement names an identity that is none of this dataset's.
 	ErrWrongIdentity = fmt.Errorf("%w: signed under another identity", ErrUntrusted)
 
+	// ErrFrozen says that a peer gave an older state of a dataset than the address
+	// promises, or another history.
+	ErrFrozen = fmt.Errorf("%w: older than the address promises", ErrUntrusted)
+
 	// ErrUnknownIdentity says that a statement was signed under a newer version of
 	// the identity than is known here: fetch the identities first.
 	ErrUnknownIdentity = errors.New("refs: signed under a newer identity than is known here")

@@ -2,6 +2,7 @@ package refs
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 const (
 	scheme      = "constl"
 	peerParam   = "peer"
+	stateParam  = "state"
 	mustPrefix  = "must-"
 	maxURL      = 8 << 10
 	maxURLPeers = 64
@@ -106,12 +108,14 @@ func validHost(s string) bool {
 
 // URL is the address of a dataset: its id and peers who are likely to have it.
 //
-//	constl://DATASET_ID?peer=PEER_ID@HOST:PORT
+//	constl://DATASET_ID?peer=PEER_ID@HOST:PORT&state=CHECKPOINT
 //
 // The slices and the map belong to whoever made the value.
 type URL struct {
 	Dataset object.ID
 	Peers   []Address
+	// State is how far the dataset had come; nil if the address does not say.
+	State *Checkpoint
 	// Other holds the parameters that this version does not know, so that an
 	// address passes through it unchanged.
 	Other url.Values
@@ -158,6 +162,14 @@ func ParseURL(s string) (URL, error) {
 		return URL{}, fmt.Errorf("%w: %d peers, at most %d are allowed", ErrInvalidURL, len(u.Peers), maxURLPeers)
 	}
 	delete(params, peerParam)
+	if states := params[stateParam]; len(states) > 1 {
+		return URL{}, fmt.Errorf("%w: it gives more than one state", ErrInvalidURL)
+	} else if len(states) == 1 {
+		if u.State, err = ParseCheckpoint(states[0]); err != nil {
+			return URL{}, err
+		}
+	}
+	delete(params, stateParam)
 	for name := range params {
 		if strings.HasPrefix(name, mustPrefix) {
 			return URL{}, fmt.Errorf("%w: it demands %q, which this version does not know; update constl", ErrInvalidURL, name)
@@ -177,8 +189,15 @@ func (u URL) String() string {
 		// Of what an address can hold only the % before a zone needs escaping.
 		params = append(params, peerParam+"="+strings.ReplaceAll(a.String(), "%", "%25"))
 	}
-	if len(u.Other) > 0 {
-		params = append(params, u.Other.Encode())
+	rest := maps.Clone(u.Other)
+	if u.State != nil {
+		if rest == nil {
+			rest = make(url.Values)
+		}
+		rest.Set(stateParam, u.State.String())
+	}
+	if len(rest) > 0 {
+		params = append(params, rest.Encode())
 	}
 	text := scheme + "://" + u.Dataset.String()
 	if len(params) > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
@@ -21,6 +22,8 @@ type LocalSink struct {
 	Create func(ctx context.Context, chain *refs.Chain) (*refs.Store, error)
 	// Patterns are the refs whose targets must be complete. Nil means all.
 	Patterns []refs.Pattern
+	// State, if not nil, is how far the dataset must have come at least.
+	State *refs.Checkpoint
 	// Accept, if not nil, decides whether the offer is taken.
 	Accept func(ctx context.Context, identity *refs.Identity, offer *Offer) error
 
@@ -55,6 +58,9 @@ func (s *LocalSink) Offered(ctx context.Context, offer *Offer) (*Plan, error) {
 			return nil, fmt.Errorf("a draft of the identity: %w", err)
 		}
 	}
+	if err := s.checkState(ctx, chain, offer); err != nil {
+		return nil, err
+	}
 	if s.Accept != nil {
 		if err := s.Accept(ctx, chain.Current(), offer); err != nil {
 			return nil, err
@@ -73,6 +79,23 @@ func (s *LocalSink) Offered(ctx context.Context, offer *Offer) (*Plan, error) {
 		}
 	}
 	return plan, nil
+}
+
+// checkState fails with an error that wraps [refs.ErrFrozen] if what is known with
+// the offer is older than it must be.
+func (s *LocalSink) checkState(ctx context.Context, chain *refs.Chain, offer *Offer) error {
+	if s.State == nil {
+		return nil
+	}
+	statements := slices.Clone(offer.Statements)
+	if s.Refs != nil {
+		heads, err := (&Local{Refs: s.Refs}).Heads(ctx)
+		if err != nil {
+			return err
+		}
+		statements = append(statements, heads...)
+	}
+	return s.State.Check(chain, statements)
 }
 
 // verify returns the chain of identities that the offer leads to.

@@ -296,8 +296,8 @@ func cmdPrefix(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[2], args[0][:n])
 }
 
-// cmdMixURL: mixurl VAR A B C sets a variable to an address with the dataset of A, the
-// peer of B, and the host and port of C.
+// cmdMixURL: mixurl VAR A B C sets a variable to an address with the dataset and state of
+// A, the peer of B, and the host and port of C.
 func cmdMixURL(ts *testscript.TestScript, neg bool, args []string) {
 	var urls [3]refs.URL
 	for i, text := range args[1:] {
@@ -307,7 +307,7 @@ func cmdMixURL(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	place := urls[2].Peers[0]
 	place.Peer = urls[1].Peers[0].Peer
-	ts.Setenv(args[0], refs.URL{Dataset: urls[0].Dataset, Peers: []refs.Address{place}}.String())
+	ts.Setenv(args[0], refs.URL{Dataset: urls[0].Dataset, State: urls[0].State, Peers: []refs.Address{place}}.String())
 }
 
 // cmdDamage: damage PATTERN OFFSET flips a bit of the largest file that matches; a

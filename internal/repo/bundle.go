@@ -50,7 +50,7 @@ func (r *Repo) CreateBundle(ctx context.Context, path string, revs, since []stri
 		return nil, err
 	}
 	offer.Proofs = offer.Proofs[:min(len(offer.Proofs), transport.MaxProofs)]
-	heads, err := local.Heads(ctx)
+	heads, err := local.For(refs.PeerID{}).Heads(ctx) // as anybody may see it
 	if err != nil {
 		return nil, err
 	}

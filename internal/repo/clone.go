@@ -111,6 +111,7 @@ func (r *Repo) cloneInto(ctx context.Context, remote *Remote, key *refs.Key, get
 	}
 	sink := &transport.LocalSink{
 		Objects: r.store,
+		State:   remote.URL.State,
 		Create: func(ctx context.Context, chain *refs.Chain) (*refs.Store, error) {
 			if err := os.RemoveAll(r.path(refsDir)); err != nil {
 				return nil, fmt.Errorf("cloning: %w", err)

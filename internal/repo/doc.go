@@ -11,6 +11,7 @@
 //	config.json  settings of this dataset
 //	remotes.json what was last seen at each remote
 //	proposals.json  what was noted of proposals: when they came, who took ours
+//	serving.json under which addresses the dataset is being served
 //	stat         hashes of unchanged files, by their stamps; only a saving
 //	traces/      where row groups stand in large tables' files; only a saving
 //	cloning      the id of a dataset whose clone is not complete yet

@@ -35,6 +35,7 @@ const (
 	cloningFile = "cloning"
 
 	proposalsFile = "proposals.json"
+	servingName   = "serving.json"
 )
 
 // DefaultBranch is the first branch of a new dataset.

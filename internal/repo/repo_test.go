@@ -122,7 +122,7 @@ func servingAs(t testing.TB, r *Repo, shared transport.Dataset) (url refs.URL, s
 		_ = server.Close(now)
 	})
 	t.Cleanup(stop)
-	return server.URL(id, []string{"127.0.0.1"}), stop
+	return refs.URL{Dataset: id, Peers: server.Addresses([]string{"127.0.0.1"})}, stop
 }
 
 func cloneOf(t testing.TB, url refs.URL, o *Options) *Repo {

@@ -45,13 +45,13 @@ func (s *Server) Addr() netip.AddrPort {
 	return s.listener.Addr().(*net.UDPAddr).AddrPort()
 }
 
-// URL returns the address of a dataset at this server, which the hosts lead to.
-func (s *Server) URL(dataset object.ID, hosts []string) refs.URL {
-	url := refs.URL{Dataset: dataset}
+// Addresses returns this server at each of the hosts that lead to it.
+func (s *Server) Addresses(hosts []string) []refs.Address {
+	var list []refs.Address
 	for _, host := range hosts {
-		url.Peers = append(url.Peers, refs.Address{Peer: s.peer, Host: host, Port: s.Addr().Port()})
+		list = append(list, refs.Address{Peer: s.peer, Host: host, Port: s.Addr().Port()})
 	}
-	return url
+	return list
 }
 
 // Close lets the requests under way finish until ctx ends, and then ends them.

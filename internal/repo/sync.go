@@ -83,7 +83,11 @@ func (r *Repo) dial(ctx context.Context, url refs.URL, key *refs.Key, use func(*
 			failed = append(failed, err)
 			continue
 		}
-		return errors.Join(use(conn), conn.Close())
+		err = errors.Join(use(conn), conn.Close())
+		if !errors.Is(err, refs.ErrFrozen) {
+			return err
+		}
+		failed = append(failed, err) // another peer may be further
 	}
 	return errors.Join(failed...)
 }
@@ -103,7 +107,7 @@ func (r *Repo) Fetch(ctx context.Context, remote string) (*FetchResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	sink := &transport.LocalSink{Objects: r.store, Refs: r.refs}
+	sink := &transport.LocalSink{Objects: r.store, Refs: r.refs, State: at.URL.State}
 	if at.Bundle != "" {
 		stats, err := r.unbundle(ctx, &at, sink)
 		if err != nil {

@@ -128,7 +128,7 @@ func (a *app) commands() []*cli.Command {
 		a.diffCommand(), a.logCommand(), a.showCommand(), a.catCommand(), a.blameCommand(),
 		a.schemaCommand(),
 		a.checkoutCommand(), a.switchCommand(), a.branchCommand(), a.tagCommand(),
-		a.serveCommand(), a.bundleCommand(), a.fetchCommand(), a.pullCommand(), a.pushCommand(),
+		a.serveCommand(), a.shareCommand(), a.bundleCommand(), a.fetchCommand(), a.pullCommand(), a.pushCommand(),
 		a.mergeCommand(), a.cherryPickCommand(), a.revertCommand(), a.conflictsCommand(), a.resolveCommand(),
 		a.proposeCommand(), a.proposalsCommand(), a.reviewCommand(), a.acceptCommand(), a.declineCommand(),
 		a.mergeFileCommand(), a.gitDriverCommand(),

@@ -167,6 +167,7 @@ var hints = []struct {
 	{errProblems, "get every object whole from any peer: constl clone URL NEWFOLDER"},
 	{object.ErrCorrupt, "see what is damaged with: constl fsck; a clone of any peer has every object whole"},
 	{object.ErrNotFound, "see what is missing with: constl fsck; a clone of any peer has every object whole"},
+	{refs.ErrFrozen, "get the dataset from a peer that is up to date, or ask for a new address; nothing was taken from this one"},
 	{quic.ErrWrongPeer, "ask whoever gave you the address for the right one; nothing was taken from this peer"},
 	{transport.ErrNotAllowed, "ask a maintainer of the dataset, or propose your commits to one: constl propose -m MESSAGE --to URL"},
 	{transport.ErrStale, "take their changes first: constl pull"},

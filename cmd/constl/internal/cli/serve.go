@@ -61,7 +61,7 @@ func runServe(c *command) error {
 	}
 	c.env.Stderr = &lockedWriter{w: c.env.Stderr} // every request tells of itself
 	datasets := make(map[object.ID]transport.Dataset)
-	var ids []object.ID
+	var served []*repo.Repo
 	for _, dir := range dirs {
 		r, err := repo.Open(c.ctx(), c.env.path(dir), c.options(nil))
 		if err != nil {
@@ -75,16 +75,23 @@ func runServe(c *command) error {
 		if datasets[id], err = r.Shared(c.ctx(), sharing); err != nil {
 			return err
 		}
-		ids = append(ids, id)
+		served = append(served, r)
 	}
 	// Serving outlives the signal for as long as requests under way need.
 	server, err := repo.Serve(context.WithoutCancel(c.ctx()), c.String("listen"), key, datasets, c.served)
 	if err != nil {
 		return err
 	}
-	c.printAddresses(server, ids)
+	if err := c.announce(server, served); err != nil {
+		return errors.Join(err, server.Close(c.ctx()))
+	}
 	<-c.ctx().Done()
 	c.note("Stopping\n")
+	for _, r := range served {
+		if err := r.NoteServing(nil); err != nil {
+			c.note("warning: %s\n", err)
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := server.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -143,17 +150,25 @@ func (l *lockedWriter) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-func (c *command) printAddresses(server *repo.Server, ids []object.ID) {
-	hosts := hostsOf(server.Addr())
-	for _, id := range ids {
-		url := server.URL(id, hosts).String()
+// announce prints the datasets' addresses, and notes them for constl share.
+func (c *command) announce(server *repo.Server, served []*repo.Repo) error {
+	peers := server.Addresses(hostsOf(server.Addr()))
+	for _, r := range served {
+		url, err := r.Ticket(c.ctx(), peers)
+		if err != nil {
+			return err
+		}
+		if err := r.NoteServing(peers); err != nil {
+			return err
+		}
 		if c.asJSON() {
-			_ = c.printJSON(map[string]string{"dataset": id.String(), "url": url})
+			_ = c.printJSON(map[string]string{"dataset": url.Dataset.String(), "url": url.String()})
 			continue
 		}
 		c.print("%s\n", url)
 	}
-	c.note("Serving on %s. Give the line above to others: constl clone \"URL\" DIR. Stop with Ctrl-C.\n", server.Addr())
+	c.note("Serving on %s. Give the line above to others: constl clone \"URL\" DIR, or as a QR code: constl share --qr. Stop with Ctrl-C.\n", server.Addr())
+	return nil
 }
 
 // hostsOf returns the hosts under which others reach an address: itself, or, if

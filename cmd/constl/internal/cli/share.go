@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"github.com/constl/constl/internal/qr"
+	"github.com/constl/constl/internal/repo"
+	"github.com/urfave/cli/v2"
+)
+
+func (a *app) shareCommand() *cli.Command {
+	return &cli.Command{
+		Name: "share", Category: groupTogether, ArgsUsage: "no arguments",
+		Usage: "print the address to give to others, as text or as a QR code",
+		Description: "The address names the peers that have the dataset: this computer while constl serve runs here, and those\n" +
+			"that you cloned from or named as remotes. It also says how far the dataset has come: a clone made with it\n" +
+			"refuses an older state.\n" +
+			"JSON: {\"url\", \"dataset\", \"peers\":[…], \"serving\":bool}",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "qr", Usage: "draw it as a QR code, with the first peer alone"},
+			&cli.BoolFlag{Name: "light", Usage: "draw it for dark writing on a light ground"},
+		},
+		Action: a.action(runShare),
+	}
+}
+
+func runShare(c *command) error {
+	if _, err := c.arguments(0, 0); err != nil {
+		return err
+	}
+	if c.Bool("qr") && c.asJSON() {
+		return usage("constl share --qr", "--qr is a picture: choose it or --json")
+	}
+	return c.open(func(r *repo.Repo) error {
+		here, elsewhere, err := r.KnownPeers()
+		if err != nil {
+			return err
+		}
+		peers := append(here, elsewhere...)
+		if len(peers) == 0 {
+			return usage("constl serve", "nobody is known to serve this dataset, so there is no address to give away")
+		}
+		url, err := r.Ticket(c.ctx(), peers)
+		if err != nil {
+			return err
+		}
+		switch {
+		case c.asJSON():
+			places := make([]string, len(peers))
+			for i, p := range peers {
+				places[i] = p.String()
+			}
+			return c.printJSON(struct {
+				URL     string   `json:"url"`
+				Dataset string   `json:"dataset"`
+				Peers   []string `json:"peers"`
+				Serving bool     `json:"serving"`
+			}{url.String(), url.Dataset.String(), places, len(here) > 0})
+		case c.Bool("qr"):
+			url.Peers = peers[:1]
+			drawn, err := qr.Terminal(url.String(), c.Bool("light"))
+			if err != nil {
+				return err
+			}
+			c.print("%s", drawn)
+		}
+		c.print("%s\n", url)
+		if len(here) == 0 {
+			c.note("  constl serve does not run here: the address leads to the peers that you have it from\n")
+		}
+		return nil
+	})
+}

@@ -1,0 +1,89 @@
+package repo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/constl/constl/internal/settings"
+	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/durable"
+	"github.com/constl/constl/refs"
+)
+
+// Ticket returns the dataset's address at the peers. It says how far the dataset has
+// come here, so that nobody can give a clone made with it an older state.
+func (r *Repo) Ticket(ctx context.Context, peers []refs.Address) (refs.URL, error) {
+	view, err := r.refs.View(ctx)
+	if err != nil {
+		return refs.URL{}, err
+	}
+	return refs.URL{Dataset: view.Chain().Dataset(), Peers: peers, State: view.Checkpoint()}, nil
+}
+
+// servingFile is what is noted while the dataset is served.
+type servingFile struct {
+	Peers []string `json:"peers"`
+}
+
+// NoteServing notes under which addresses this dataset is served, for
+// [Repo.KnownPeers]; none ends it.
+func (r *Repo) NoteServing(peers []refs.Address) error {
+	name := r.path(servingName)
+	if len(peers) == 0 {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("noting that serving ended: %w", err)
+		}
+		return nil
+	}
+	var file servingFile
+	for _, p := range peers {
+		file.Peers = append(file.Peers, p.String())
+	}
+	data, err := json.MarshalIndent(&file, "", " ")
+	if err != nil {
+		return fmt.Errorf("noting the addresses: %w", err)
+	}
+	return durable.WriteFile(name, append(data, '\n'), 0o644)
+}
+
+// KnownPeers returns where the dataset can be had: under which addresses it is
+// served here, and those of the remotes.
+func (r *Repo) KnownPeers() (here, elsewhere []refs.Address, err error) {
+	data, err := os.ReadFile(r.path(servingName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("reading the addresses: %w", err)
+	}
+	if err == nil {
+		var file servingFile
+		if err := json.Unmarshal(data, &file); err != nil {
+			return nil, nil, fmt.Errorf("reading the addresses: %w: %s: %w", object.ErrCorrupt, servingName, err)
+		}
+		for _, text := range file.Peers {
+			a, err := refs.ParseAddress(text)
+			if err != nil {
+				return nil, nil, fmt.Errorf("reading the addresses: %w: %s: %w", object.ErrCorrupt, servingName, err)
+			}
+			here = append(here, a)
+		}
+	}
+	for _, s := range r.settings.All() {
+		if _, ok := settings.RemoteName(s[0]); !ok {
+			continue
+		}
+		url, err := refs.ParseURL(s[1])
+		if err != nil {
+			continue // fetch says what is wrong with it
+		}
+		for _, a := range url.Peers {
+			if a.Host != "" && !slices.Contains(here, a) && !slices.Contains(elsewhere, a) {
+				elsewhere = append(elsewhere, a)
+			}
+		}
+	}
+	return here, elsewhere, nil
+}
