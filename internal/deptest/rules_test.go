@@ -52,6 +52,7 @@ var outside = map[string][]string{
 	"golang.org/x/crypto":           {"refs", "transport", "internal"},
 	"rsc.io/qr":                     {"internal/qr"},
 	"filippo.io/age":                {"internal/keyfile"},
+	"cel.dev/cel-go":                {"internal/expr"},
 }
 
 // forTests are imports that only tests and packages for tests may have.
