@@ -109,7 +109,8 @@ type importing struct {
 	logs      map[LogID]bool // those in the store
 	strangers int
 	perSigner map[PeerID]int
-	restart   bool
+	restart   bool // a peer had later statements of this copy
+	renew     bool // the identity ends this copy's log
 	changed   []LogID
 	runs      map[LogID]run // of the changed logs
 	proofs    []Equivocation
@@ -272,7 +273,7 @@ func (im *importing) checkOwn(known int) error {
 	if _, _, err := im.store.readOwn(); isDamage(err) {
 		return nil // what it said is not known; the next update finds out
 	}
-	im.restart = true
+	im.renew = true
 	return nil
 }
 
@@ -285,7 +286,7 @@ func (im *importing) write(ctx context.Context, known int) error {
 	if err := im.checkOwn(known); err != nil {
 		return err
 	}
-	if im.restart {
+	if im.restart || im.renew {
 		// While the old log still says what this copy said last.
 		_, r, err := s.readOwn()
 		if err != nil {
@@ -294,7 +295,7 @@ func (im *importing) write(ctx context.Context, known int) error {
 		if _, _, err := s.restart(ctx, im.chain, r); err != nil {
 			return err
 		}
-		im.report.Restarted = true
+		im.report.Restarted = im.restart
 	}
 	for _, e := range im.proofs {
 		if err := s.writeProof(e); err != nil {

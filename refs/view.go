@@ -17,6 +17,8 @@ type Log struct {
 	// Counts is the statement whose refs count: Head as a rule, an earlier one if
 	// the identity closed the log there, nil if none counts.
 	Counts *SignedStatement
+	// Ended reports that the identity closed the log.
+	Ended bool
 	// Held reports that the log split and no identity has settled that yet.
 	Held bool
 	// Proof shows how the log split; nil if it did not.
@@ -89,6 +91,7 @@ func (s *Store) View(ctx context.Context) (*View, error) {
 // judge decides which statement of the log counts (FORMAT.md §5.4).
 func (l *Log) judge(id *Identity, r run) {
 	c, closed := id.closing(l.ID)
+	l.Ended = closed
 	if !closed {
 		l.Held = l.Held || l.Proof != nil
 		if !l.Held {

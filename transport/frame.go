@@ -20,12 +20,15 @@ const (
 	frameSync      frameType = 0x01 // request
 	framePush      frameType = 0x02 // request
 	frameBundle    frameType = 0x03 // the header of a bundle, in a file alone
+	framePair      frameType = 0x04 // request
 	frameIdentity  frameType = 0x10
 	frameStatement frameType = 0x11
 	frameProof     frameType = 0x12
 	frameObject    frameType = 0x13
 	frameWant      frameType = 0x14
 	frameResult    frameType = 0x15
+	frameNonce     frameType = 0x16
+	framePaired    frameType = 0x17
 	frameEnd       frameType = 0x1e
 	frameError     frameType = 0x1f
 
@@ -43,6 +46,12 @@ func (t frameType) String() string {
 		return "push"
 	case frameBundle:
 		return "bundle"
+	case framePair:
+		return "pair"
+	case frameNonce:
+		return "nonce"
+	case framePaired:
+		return "paired"
 	case frameIdentity:
 		return "identity"
 	case frameStatement:
@@ -71,6 +80,8 @@ func (t frameType) limit() (int, bool) {
 	switch t {
 	case frameSync, framePush, frameBundle:
 		return MaxRequest, true
+	case frameNonce:
+		return len(nonce{}), true
 	case frameIdentity:
 		return maxIdentityFrame, true
 	case frameStatement:
@@ -81,7 +92,7 @@ func (t frameType) limit() (int, bool) {
 		return maxObjectFrame, true
 	case frameWant:
 		return maxWantFrame, true
-	case frameResult, frameEnd, frameError:
+	case framePair, framePaired, frameResult, frameEnd, frameError:
 		return maxControlFrame, true
 	}
 	return maxControlFrame, t >= frameIgnorable

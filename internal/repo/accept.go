@@ -255,8 +255,7 @@ func (r *Repo) answer(ctx context.Context, p *Proposal, decision string, at obje
 	if err != nil {
 		return err
 	}
-	key, err := r.signer(ctx)
-	if err != nil {
+	if _, err := r.signer(ctx); err != nil {
 		return err
 	}
 	view, err := r.refs.View(ctx)
@@ -265,7 +264,7 @@ func (r *Repo) answer(ctx context.Context, p *Proposal, decision string, at obje
 	}
 	var log refs.LogID
 	said := make(map[refs.Name]object.ID)
-	if st := answersOf(view, key.PeerID()); st != nil {
+	if st := answersOf(view, r.speakerID); st != nil {
 		log, said = st.Statement().Log, maps.Clone(st.Statement().Refs)
 	}
 	said[p.Proposal.Answer()] = tag

@@ -129,8 +129,11 @@ func (r *Repo) cloneInto(ctx context.Context, remote *Remote, key *refs.Key, get
 	if err := r.settings.SetLocal(settings.Remote(DefaultRemote), remote.address()); err != nil {
 		return nil, err
 	}
-	r.refs, r.signing = sink.Refs, true
-	res, err := r.fetched(ctx, *remote, stats)
+	r.refs = sink.Refs
+	if err := r.signWith(key); err != nil {
+		return nil, err
+	}
+	res, err := r.fetched(ctx, *remote, stats, sink.Report)
 	if err != nil {
 		return nil, err
 	}
@@ -164,6 +167,9 @@ func (r *Repo) firstCheckout(ctx context.Context, res *FetchResult, versions []o
 	target, ok := res.Refs[branch]
 	if !ok {
 		return r.writeHead(Head{Branch: main})
+	}
+	if signed, ok := res.up.signed[branch]; ok {
+		target = signed // the peer's own commits are told of, and not taken
 	}
 	if err := r.updateRefs(ctx, refs.Change{Name: branch, New: target}); err != nil {
 		return err

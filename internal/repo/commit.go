@@ -124,8 +124,7 @@ func parentsOf(head Head, merging *mergeState) []object.ID {
 
 // putCommit makes, signs and stores a commit by this device's owner.
 func (r *Repo) putCommit(ctx context.Context, w object.Writer, tree object.ID, parents []object.ID, message string) (object.ID, error) {
-	key, err := r.signer(ctx)
-	if err != nil {
+	if _, err := r.signer(ctx); err != nil {
 		return object.ID{}, err
 	}
 	name, _ := r.owner()
@@ -133,7 +132,7 @@ func (r *Repo) putCommit(ctx context.Context, w object.Writer, tree object.ID, p
 		Tree: tree, Parents: parents, Author: name,
 		Time: object.MomentOf(r.o.Now()), Message: strings.TrimRight(message, "\n"),
 	}
-	if err := c.Sign(key); err != nil {
+	if err := c.Sign(r.sign); err != nil {
 		return object.ID{}, fmt.Errorf("signing the commit: %w", err)
 	}
 	o, err := c.Object()

@@ -56,6 +56,23 @@ var (
 	ErrWrongBranch = errors.New("another branch is checked out")
 	// ErrMismatch says that what lies here is not what was cited.
 	ErrMismatch = errors.New("not what was cited")
+	// ErrNoSay says that nobody who signed a change to the identity is a maintainer.
+	ErrNoSay = errors.New("only the dataset's maintainers change who may do what")
+	// ErrSigned says that this device has signed another change to the same
+	// version of the identity: two that are both complete would be two histories.
+	ErrSigned = errors.New("you have signed another change, which still waits for others")
+	// ErrUnchanged says that a change to the identity changes nothing.
+	ErrUnchanged = errors.New("nothing to change")
+	// ErrNoDraft says that no such change to the identity waits for signatures.
+	ErrNoDraft = errors.New("no change to the identity")
+	// ErrNoPerson says that the identity lists nobody of that name.
+	ErrNoPerson = errors.New("the dataset knows nobody called")
+	// ErrNoDevice says that the identity lists no such device.
+	ErrNoDevice = errors.New("the dataset knows no device")
+	// ErrLastDevice says that a person would be left without a device.
+	ErrLastDevice = errors.New("that is the only device")
+	// ErrLastMaintainer says that a dataset would be left without a maintainer.
+	ErrLastMaintainer = errors.New("a dataset needs a maintainer")
 )
 
 // DirtyError names the files whose changes are in the way. It wraps [ErrDirty].

@@ -45,11 +45,36 @@ func (r *Repo) Fsck(ctx context.Context) (*FsckResult, error) {
 	for _, err := range r.refs.Check(ctx) {
 		res.Problems = append(res.Problems, Problem{Text: err.Error()})
 	}
+	splits, err := r.splits(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res.Problems = append(res.Problems, splits...)
 	roots, err := r.roots(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return res, r.check(ctx, roots, res)
+}
+
+// splits names the devices of the dataset's people that signed two histories, as
+// long as nobody has settled that.
+func (r *Repo) splits(ctx context.Context) ([]Problem, error) {
+	view, err := r.refs.View(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var problems []Problem
+	for _, log := range view.Logs() {
+		p, listed := view.Chain().Current().Person(log.ID.Signer)
+		if !log.Held || !listed || log.Proof == nil {
+			continue
+		}
+		problems = append(problems, Problem{Text: fmt.Sprintf(
+			"%s's device %s has signed two different histories from number %d on; nothing of them is used. See: constl log --trust",
+			p.Name, log.ID.Signer.Short(), log.Proof.B.Statement().Seq)})
+	}
+	return problems, nil
 }
 
 // damageText says where something is damaged, and what it takes along.
@@ -170,14 +195,24 @@ type VerifyResult struct {
 	Dataset object.ID
 	Commit  object.ID
 	FsckResult
+	// Trust is who signed what: the chain of identities, the logs, the refs.
+	Trust *Trust
+	// Stands says where the version is in the dataset's history.
+	Stands string
 	// Changed lists files of the folder that are not as in the version; it is set
 	// only if the version is what is checked out.
 	Changed []FileChange
 }
 
+// The places of a version in the dataset's history.
+const (
+	StandsAgreed = "agreed"   // the maintainers have signed it, or something that grew from it
+	StandsAlone  = "unsigned" // no branch or tag that enough maintainers signed leads to it
+)
+
 // Verify proves that a version of the dataset is here, whole and unforged: the
-// identity from its first version on, every signature, every object's hash, and
-// that every file's bytes are those that its tree names. dataset, if not zero,
+// identity from its first version on, every log, every signature, every object's
+// hash, and that every file's bytes are those that its tree names. dataset, if not zero,
 // is what the version was cited as; another one fails with [ErrMismatch].
 func (r *Repo) Verify(ctx context.Context, dataset, commit object.ID) (*VerifyResult, error) {
 	chain, err := r.refs.Chain()
@@ -193,11 +228,20 @@ func (r *Repo) Verify(ctx context.Context, dataset, commit object.ID) (*VerifyRe
 		return nil, fmt.Errorf("%w: commit %s is not here", ErrMismatch, commit)
 	}
 	res := &VerifyResult{Dataset: chain.Dataset(), Commit: commit}
+	for _, err := range r.refs.Check(ctx) {
+		res.Problems = append(res.Problems, Problem{Text: err.Error()})
+	}
 	if err := r.check(ctx, []object.ID{commit}, &res.FsckResult); err != nil {
 		return nil, err
 	}
 	if len(res.Problems) > 0 {
 		return res, nil
+	}
+	if res.Trust, err = r.Trust(ctx); err != nil {
+		return nil, err
+	}
+	if res.Stands, err = r.stands(ctx, commit, res.Trust); err != nil {
+		return nil, err
 	}
 	files, err := r.filesAt(ctx, commit)
 	if err != nil {
@@ -219,4 +263,23 @@ func (r *Repo) Verify(ctx context.Context, dataset, commit object.ID) (*VerifyRe
 		}
 	}
 	return res, nil
+}
+
+// stands finds out whether something that the maintainers agree on leads to the commit.
+func (r *Repo) stands(ctx context.Context, commit object.ID, t *Trust) (string, error) {
+	for _, ref := range t.Refs {
+		if ref.State != refs.Agreed.String() {
+			continue
+		}
+		at, err := r.peel(ctx, ref.Target)
+		if err != nil {
+			return "", err
+		}
+		if ok, err := r.isAncestor(ctx, commit, at); err != nil {
+			return "", err
+		} else if ok {
+			return StandsAgreed, nil
+		}
+	}
+	return StandsAlone, nil
 }

@@ -75,7 +75,7 @@ func (r *Repo) Proposals(ctx context.Context) ([]Proposal, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := refs.OpenKey(ctx, r.o.Home)
+	speaker, err := r.speaker(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (r *Repo) Proposals(ctx context.Context) ([]Proposal, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.Mine = known.Log.Signer == key.PeerID()
+		p.Mine = known.Log.Signer == speaker
 		p.Note = notes[known.Log]
 		list = append(list, *p)
 	}

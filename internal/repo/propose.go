@@ -151,6 +151,9 @@ func (r *Repo) pushStatements(ctx context.Context, at Remote, statements ...*ref
 		return res, err
 	}
 	req := &transport.PushRequest{Dataset: at.URL.Dataset, Identities: chain.Versions(), Statements: statements}
+	if req.Drafts, err = (&transport.Local{Store: r.store, Refs: r.refs}).Drafts(ctx); err != nil {
+		return res, err
+	}
 	err = r.dial(ctx, at.URL, key, func(conn *quic.Conn) error {
 		stream, err := conn.OpenStream(ctx)
 		if err != nil {
@@ -166,13 +169,12 @@ func (r *Repo) pushStatements(ctx context.Context, at Remote, statements ...*ref
 
 // putTag completes, signs and stores a tag by this device's owner.
 func (r *Repo) putTag(ctx context.Context, t *object.Tag) (object.ID, error) {
-	key, err := r.signer(ctx)
-	if err != nil {
+	if _, err := r.signer(ctx); err != nil {
 		return object.ID{}, err
 	}
 	t.Tagger, _ = r.owner()
 	t.Time = object.MomentOf(r.o.Now())
-	if err := t.Sign(key); err != nil {
+	if err := t.Sign(r.sign); err != nil {
 		return object.ID{}, fmt.Errorf("signing the tag: %w", err)
 	}
 	o, err := t.Object()

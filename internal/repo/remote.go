@@ -141,6 +141,8 @@ type upstream struct {
 	heads func(branch refs.Name) ([]object.ID, error)
 	// aside names branches of which the peer has commits that no maintainer signed.
 	aside []refs.Name
+	// signed is, of these, what the maintainers say.
+	signed map[refs.Name]object.ID
 }
 
 // remember works out where a remote stands and keeps that.
@@ -151,7 +153,7 @@ func (r *Repo) remember(ctx context.Context, remote Remote) (*upstream, error) {
 	}
 	own, _ := view.Own()
 	peers := peerRefs(view, remote.URL, own)
-	up := &upstream{refs: make(map[refs.Name]object.ID)}
+	up := &upstream{refs: make(map[refs.Name]object.ID), signed: make(map[refs.Name]object.ID)}
 	names := view.Names()
 	for name := range peers {
 		names = append(names, name)
@@ -173,6 +175,7 @@ func (r *Repo) remember(ctx context.Context, remote Remote) (*upstream, error) {
 				ok = false
 			} else {
 				up.aside = append(up.aside, name)
+				up.signed[name] = agreed[0]
 			}
 		}
 		if !ok && len(agreed) > 0 {
@@ -212,7 +215,7 @@ func peerRefs(view *refs.View, url refs.URL, own refs.LogID) map[refs.Name]objec
 	times := make(map[refs.Name]int64)
 	for _, a := range url.Peers {
 		for _, log := range view.Peer(a.Peer).Logs {
-			if log.ID == own || log.Counts == nil {
+			if log.ID == own || log.Counts == nil || log.Ended {
 				continue
 			}
 			st := log.Counts.Statement()
@@ -229,12 +232,7 @@ func peerRefs(view *refs.View, url refs.URL, own refs.LogID) map[refs.Name]objec
 // agreed returns what the maintainers say of a ref, apart from this copy itself:
 // one target if they agree, or those that stand side by side.
 func (r *Repo) agreed(ctx context.Context, view *refs.View, name refs.Name, own refs.LogID) ([]object.ID, error) {
-	c, err := view.Canonical(name, func(a, b object.ID) (bool, error) {
-		if strings.HasPrefix(string(name), refs.TagsPrefix) {
-			return false, nil
-		}
-		return r.isAncestor(ctx, a, b)
-	})
+	c, err := r.canonical(ctx, view, name)
 	if err != nil || c.State == refs.Waiting {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -69,7 +70,10 @@ type Repo struct {
 	refs     *refs.Store
 	settings *settings.Settings
 	o        Options
-	signing  bool // refs was opened with the device's key
+	signing  bool // refs was opened with the key that signs
+	// sign is that key, and speakerID its public half; nil and zero unless signing.
+	sign      crypto.Signer
+	speakerID refs.PeerID
 }
 
 // Init makes a dataset of the folder dir, which is made if it is not there, with
@@ -92,7 +96,17 @@ func Init(ctx context.Context, dir, name string, o *Options) (*Repo, error) {
 	if r.settings, err = settings.Open(r.o.Home, ""); err != nil {
 		return nil, err
 	}
-	identity, err := refs.SignIdentity(refs.NewIdentity(name, r.person(key.PeerID()), r.o.Now()), key)
+	sign, err := signingKey(ctx, r.settings, key)
+	if err != nil {
+		return nil, fmt.Errorf("making a dataset: %w", err)
+	}
+	maintainer := r.person(key.PeerID())
+	if signs, err := signerID(sign); err != nil {
+		return nil, err
+	} else if signs != key.PeerID() {
+		maintainer.Devices = append(maintainer.Devices, refs.Device{Key: signs, Name: "ssh-agent"})
+	}
+	identity, err := refs.SignIdentity(refs.NewIdentity(name, maintainer, r.o.Now()), key)
 	if err != nil {
 		return nil, fmt.Errorf("making a dataset: %w", err)
 	}
@@ -100,7 +114,7 @@ func Init(ctx context.Context, dir, name string, o *Options) (*Repo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a dataset: %w", err)
 	}
-	return r, r.create(ctx, chain, key)
+	return r, r.create(ctx, chain, sign)
 }
 
 // person is how this device's owner stands in an identity. The device is called
@@ -112,7 +126,7 @@ func (r *Repo) person(device refs.PeerID) refs.Person {
 
 // create lays out the store for the chain's dataset. The format file comes last,
 // so that a folder with it is whole. If it fails, what it has made goes again.
-func (r *Repo) create(ctx context.Context, chain *refs.Chain, key *refs.Key) error {
+func (r *Repo) create(ctx context.Context, chain *refs.Chain, key crypto.Signer) error {
 	if err := r.vacant(); err != nil {
 		return err
 	}
@@ -140,7 +154,7 @@ func (r *Repo) vacant() error {
 	return nil
 }
 
-func (r *Repo) lay(ctx context.Context, chain *refs.Chain, key *refs.Key) error {
+func (r *Repo) lay(ctx context.Context, chain *refs.Chain, key crypto.Signer) error {
 	if err := os.MkdirAll(r.path(), 0o755); err != nil {
 		return fmt.Errorf("making a dataset: %w", err)
 	}
@@ -214,41 +228,29 @@ func newRepo(dir string, o *Options) *Repo {
 }
 
 // load opens what lies in the store.
-func (r *Repo) load(ctx context.Context, key *refs.Key) (err error) {
+func (r *Repo) load(ctx context.Context, key crypto.Signer) (err error) {
 	if r.settings, err = settings.Open(r.o.Home, r.path()); err != nil {
 		return err
 	}
 	if r.refs, err = refs.Open(ctx, r.path(refsDir), r.refsOptions(key)); err != nil {
 		return err
 	}
-	r.signing = key != nil
+	if key != nil {
+		if err := r.signWith(key); err != nil {
+			return err
+		}
+	}
 	r.store, err = pack.Open(ctx, r.path(packsDir), nil)
 	return err
 }
 
-func (r *Repo) refsOptions(key *refs.Key) *refs.Options {
+func (r *Repo) refsOptions(key crypto.Signer) *refs.Options {
 	o := &refs.Options{Now: r.o.Now}
 	if key != nil {
 		o.Key = key
 		o.Journal = filepath.Join(r.o.Home, journalDir)
 	}
 	return o
-}
-
-// signer opens the device's key, which is made on first use, so that refs and
-// commits can be signed.
-func (r *Repo) signer(ctx context.Context) (*refs.Key, error) {
-	key, err := refs.OpenKey(ctx, r.o.Home)
-	if err != nil {
-		return nil, err
-	}
-	if !r.signing {
-		if r.refs, err = refs.Open(ctx, r.path(refsDir), r.refsOptions(key)); err != nil {
-			return nil, err
-		}
-		r.signing = true
-	}
-	return key, nil
 }
 
 // Close gives back what the Repo holds open.
@@ -292,7 +294,7 @@ func (r *Repo) owner() (name, orcid string) {
 // others stay in their copies until one of these takes them over. The device's
 // key is made if it is not there.
 func (r *Repo) Maintains(ctx context.Context, branch refs.Name) (bool, error) {
-	key, err := refs.OpenKey(ctx, r.o.Home)
+	speaker, err := r.speaker(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -300,6 +302,6 @@ func (r *Repo) Maintains(ctx context.Context, branch refs.Name) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	person, known := chain.Current().Person(key.PeerID())
+	person, known := chain.Current().Person(speaker)
 	return known && chain.Current().Rule(branch).MaySign(person), nil
 }

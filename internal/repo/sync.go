@@ -27,6 +27,12 @@ type FetchResult struct {
 	Aside []refs.Name
 	// Split names the devices whose logs contradict themselves.
 	Split []refs.PeerID
+	// Ended names the devices that went on after the maintainers had ended their logs.
+	Ended []refs.PeerID
+	// Restarted says that this copy was restored or copied, and goes on in a new log.
+	Restarted bool
+	// Identities is how many new versions of the identity came.
+	Identities int
 
 	up *upstream
 }
@@ -113,7 +119,7 @@ func (r *Repo) Fetch(ctx context.Context, remote string) (*FetchResult, error) {
 		if err != nil {
 			return nil, err
 		}
-		return r.fetched(ctx, at, stats)
+		return r.fetched(ctx, at, stats, sink.Report)
 	}
 	local := &transport.Local{Store: r.store, Refs: r.refs}
 	req := &transport.SyncRequest{Dataset: chain.Dataset(), IdentityVersion: chain.Len()}
@@ -127,18 +133,23 @@ func (r *Repo) Fetch(ctx context.Context, remote string) (*FetchResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.fetched(ctx, at, stats)
+	return r.fetched(ctx, at, stats, sink.Report)
 }
 
 // fetched works out where the remote stands and takes over its new tags.
-func (r *Repo) fetched(ctx context.Context, at Remote, stats transport.Stats) (*FetchResult, error) {
+func (r *Repo) fetched(ctx context.Context, at Remote, stats transport.Stats, report *refs.Report) (*FetchResult, error) {
 	up, err := r.remember(ctx, at)
 	if err != nil {
 		return nil, err
 	}
 	res := &FetchResult{
 		Remote: at.Name, Refs: up.refs, Objects: stats.Objects, Bytes: stats.BytesIn + stats.BytesOut,
-		Aside: up.aside, up: up,
+		Aside: up.aside, up: up, Restarted: report.Restarted, Identities: report.Identities,
+	}
+	for _, log := range report.Ended {
+		if !slices.Contains(res.Ended, log.Signer) {
+			res.Ended = append(res.Ended, log.Signer)
+		}
 	}
 	view, err := r.refs.View(ctx)
 	if err != nil {
@@ -238,12 +249,21 @@ func (r *Repo) Push(ctx context.Context, remote string) (*PushResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	drafts, err := r.refs.Drafts(ctx)
+	if err != nil {
+		return nil, err
+	}
 	_, own := view.Own()
-	if own == nil {
+	if own == nil && len(drafts) == 0 {
 		return nil, fmt.Errorf("pushing: %w", ErrUnborn)
 	}
-	statements := []*refs.SignedStatement{own}
-	if answers := answersOf(view, key.PeerID()); answers != nil {
+	// Who is to become a maintainer pushes their signature alone.
+	var statements []*refs.SignedStatement
+	person, listed := view.Chain().Current().Person(key.PeerID())
+	if own != nil && (len(drafts) == 0 || listed && person.Role == refs.Maintainer) {
+		statements = append(statements, own)
+	}
+	if answers := answersOf(view, r.speakerID); answers != nil {
 		statements = append(statements, answers)
 	}
 	return r.pushStatements(ctx, at, statements...)

@@ -21,6 +21,9 @@ const File = "config.json"
 const (
 	UserName  = "user.name"
 	UserORCID = "user.orcid"
+	// SigningKey is the id of the key in an ssh-agent that signs in the place of the
+	// device's own.
+	SigningKey = "user.signing-key"
 	// Remote names the address of a peer: remote.NAME.url.
 	remotePrefix = "remote."
 	remoteSuffix = ".url"
@@ -149,6 +152,7 @@ func (f *file) write() error {
 
 var (
 	orcid      = regexp.MustCompile(`^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$`)
+	peerID     = regexp.MustCompile(`^[a-z2-7]{52}$`)
 	remoteName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 )
 
@@ -162,10 +166,14 @@ func check(name, value string) error {
 		if value != "" && !orcid.MatchString(value) {
 			return fmt.Errorf("%w: %s should look like 0000-0002-1825-0097, found %q", ErrInvalid, name, value)
 		}
+	case name == SigningKey:
+		if value != "" && !peerID.MatchString(value) {
+			return fmt.Errorf("%w: %s should be the 52 characters of a key, found %q; set it with: constl key use", ErrInvalid, name, value)
+		}
 	default:
 		remote, ok := RemoteName(name)
 		if !ok {
-			return fmt.Errorf("%w %q; there are %s, %s and remote.NAME.url", ErrUnknown, name, UserName, UserORCID)
+			return fmt.Errorf("%w %q; there are %s, %s, %s and remote.NAME.url", ErrUnknown, name, UserName, UserORCID, SigningKey)
 		}
 		if !remoteName.MatchString(remote) {
 			return fmt.Errorf("%w: a remote's name is made of letters, digits, dots, hyphens and underscores, found %q", ErrInvalid, remote)

@@ -64,8 +64,9 @@ const (
 	groupLook     = "3. Look at it"
 	groupHistory  = "4. Go through history"
 	groupTogether = "5. Work together"
-	groupCite     = "6. Cite and check"
-	groupSettings = "7. Settings and help"
+	groupPeople   = "6. People, keys and trust"
+	groupCite     = "7. Cite and check"
+	groupSettings = "8. Settings and help"
 )
 
 const description = `A dataset is a folder of ordinary files. constl records it, understands its
@@ -132,6 +133,7 @@ func (a *app) commands() []*cli.Command {
 		a.mergeCommand(), a.cherryPickCommand(), a.revertCommand(), a.conflictsCommand(), a.resolveCommand(),
 		a.proposeCommand(), a.proposalsCommand(), a.reviewCommand(), a.acceptCommand(), a.declineCommand(),
 		a.mergeFileCommand(), a.gitDriverCommand(),
+		a.maintainerCommand(), a.deviceCommand(), a.keyCommand(),
 		a.citeCommand(), a.validateCommand(), a.verifyCommand(), a.fsckCommand(), a.gcCommand(),
 		a.tourCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/constl/constl/internal/cite"
@@ -63,7 +64,8 @@ func (a *app) verifyCommand() *cli.Command {
 		Usage: "prove that what lies here is what was cited",
 		Description: "CITATION is what constl cite prints, or its constl:DATASET@COMMIT alone; FILE is a file with one in it.\n" +
 			"Every object is hashed, every signature checked, every file's bytes compared with what was recorded.\n" +
-			"JSON: {\"ok\", \"dataset\", \"commit\", \"objects\", \"commits\", \"problems\":[…], \"changed\":[…]}",
+			"JSON: {\"ok\", \"dataset\", \"commit\", \"objects\", \"commits\", \"problems\":[…], \"changed\":[…],\n" +
+			"\"stands\":\"agreed\" or \"unsigned\", \"trust\": as constl log --trust}",
 		Action: a.action(runVerify),
 	}
 }
@@ -129,7 +131,9 @@ func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult) error {
 			Commits  int64             `json:"commits"`
 			Problems []repo.Problem    `json:"problems"`
 			Changed  []repo.FileChange `json:"changed"`
-		}{ok, res.Dataset, res.Commit, res.Objects, res.Commits, notNil(res.Problems), notNil(res.Changed)})
+			Stands   string            `json:"stands"`
+			Trust    *repo.Trust       `json:"trust"`
+		}{ok, res.Dataset, res.Commit, res.Objects, res.Commits, notNil(res.Problems), notNil(res.Changed), res.Stands, res.Trust})
 	}
 	for _, p := range res.Problems {
 		c.print("  %s\n", c.style(red, p.Text))
@@ -144,6 +148,12 @@ func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult) error {
 	c.print("%s: %s\n", c.style(green, "Verified"), cite.Exact(res.Dataset, res.Commit))
 	c.print("  by %s on %s\n", cm.Author, cm.Time.Time().Format(time.DateOnly))
 	c.print("  %s and %s, all present and right\n", plural(res.Objects, "object"), plural(res.Commits, "signature"))
+	newest := res.Trust.Versions[len(res.Trust.Versions)-1]
+	c.print("  identity up to version %d, signed by %s; %s of devices\n",
+		newest.Version, strings.Join(newest.Signed, ", "), plural(int64(len(res.Trust.Logs)), "log"))
+	if res.Stands == repo.StandsAlone {
+		c.note("  note: no branch or tag that the maintainers agree on leads to this version\n")
+	}
 	for _, ch := range res.Changed {
 		c.note("  note: in the folder, %s is %s since\n", ch.Path, ch.Status)
 	}
@@ -153,7 +163,7 @@ func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult) error {
 func (a *app) fsckCommand() *cli.Command {
 	return &cli.Command{
 		Name: "fsck", Category: groupCite, ArgsUsage: "no arguments",
-		Usage:       "check everything that is stored: hashes, signatures, links",
+		Usage:       "check everything that is stored: hashes, signatures, links, contradictions",
 		Description: "JSON: {\"objects\", \"commits\", \"problems\":[{\"object\",\"problem\"}]}",
 		Action:      a.action(runFsck),
 	}

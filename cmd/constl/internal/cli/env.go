@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -31,6 +32,8 @@ type Env struct {
 	// Interactive says whether a person sits at the terminal and can be asked: standard
 	// input is one, too.
 	Interactive bool
+	// Password asks for a secret without showing it; nil if there is no terminal.
+	Password func(prompt string) (string, error)
 	// Width is the width of the terminal in columns, or 0 if there is none.
 	Width int
 }
@@ -45,6 +48,14 @@ func System() Env {
 		env.Colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 		if width, _, err := term.GetSize(out); err == nil {
 			env.Width = width
+		}
+	}
+	if in := int(os.Stdin.Fd()); term.IsTerminal(in) {
+		env.Password = func(prompt string) (string, error) {
+			fmt.Fprint(os.Stderr, prompt)
+			word, err := term.ReadPassword(in)
+			fmt.Fprintln(os.Stderr)
+			return string(word), err
 		}
 	}
 	return env

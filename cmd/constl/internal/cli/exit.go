@@ -12,6 +12,7 @@ import (
 	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/internal/describe"
 	"github.com/constl/constl/internal/gitdriver"
+	"github.com/constl/constl/internal/keyfile"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/internal/settings"
 	"github.com/constl/constl/internal/worktree"
@@ -91,6 +92,14 @@ var usageErrors = []error{
 	repo.ErrDetached,
 	repo.ErrExists,
 	repo.ErrNotMerging,
+	repo.ErrNoDraft,
+	repo.ErrNoPerson,
+	repo.ErrNoDevice,
+	repo.ErrLastDevice,
+	repo.ErrLastMaintainer,
+	keyfile.ErrPassphrase,
+	keyfile.ErrNotKey,
+	refs.ErrInvalidIdentity,
 	repo.ErrNoPeer,
 	repo.ErrNoProposal,
 	repo.ErrWrongBranch,
@@ -158,6 +167,14 @@ var hints = []struct {
 	{repo.ErrWrongBranch, "go to it with: constl switch BRANCH"},
 	{repo.ErrNotMaintainer, "ask a maintainer; see who they are with: constl maintainer list"},
 	{repo.ErrNoRemote, "see the remotes with: constl config, or give an address: constl://DATASET?peer=PEER@HOST:PORT"},
+	{repo.ErrNoSay, "ask one of them; they need your key: constl key show"},
+	{repo.ErrSigned, "wait until the others have signed it too, or give it up: constl maintainer decline ID"},
+	{keyfile.ErrNoAgent, "sign with this device's own key instead: constl key use device"},
+	{repo.ErrNoDraft, "see what waits with: constl maintainer list; get what is new with: constl pull"},
+	{repo.ErrNoPerson, "see who takes part with: constl maintainer list"},
+	{repo.ErrNoDevice, "see devices with: constl device list, logs with: constl log --trust"},
+	{repo.ErrLastDevice, "add another device first (constl device add KEY), or take the person away: constl maintainer remove NAME"},
+	{repo.ErrLastMaintainer, "make somebody else a maintainer first: constl maintainer add NAME KEY"},
 	{datapackage.ErrSyntax, mendPackage},
 	{datapackage.ErrShape, mendPackage},
 	{repo.ErrNoPeer, "write a new bundle for others: constl bundle create FILE.bundle; or push to a peer: constl push URL"},

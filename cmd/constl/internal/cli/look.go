@@ -15,9 +15,11 @@ import (
 func (a *app) logCommand() *cli.Command {
 	return &cli.Command{
 		Name: "log", Category: groupLook, ArgsUsage: "[REV]",
-		Usage:       "list the commits that led to a version, newest first",
-		Description: "JSON: [{\"commit\", \"parents\", \"author\", \"key\", \"time\", \"message\"}], newest first",
+		Usage: "list the commits that led to a version, newest first",
+		Description: "JSON: [{\"commit\", \"parents\", \"author\", \"key\", \"time\", \"message\"}], newest first;\n" +
+			"with --trust {\"identity\":[…], \"logs\":[…], \"refs\":[{\"name\",\"state\",\"target\",\"persons\",\"said\":[…]}]}",
 		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "trust", Usage: "who has signed what: identity, devices' logs, and where each ref stands"},
 			&cli.Int64Flag{Name: "max-count", Aliases: []string{"n"}, Usage: "show at most `N` commits"},
 			&cli.BoolFlag{Name: "oneline", Usage: "one line for each commit"},
 		},
@@ -46,6 +48,12 @@ func runLog(c *command) error {
 	args, err := c.arguments(0, 1)
 	if err != nil {
 		return err
+	}
+	if c.Bool("trust") {
+		if len(args) > 0 {
+			return usage("constl log --trust", "--trust shows everything that is known, and takes no version")
+		}
+		return c.open(c.logTrust)
 	}
 	return c.open(func(r *repo.Repo) error {
 		rev := ""

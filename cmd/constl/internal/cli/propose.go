@@ -188,8 +188,11 @@ func (c *command) tellNews(r *repo.Repo) error {
 		c.print("%s\n", c.answerText(&answered[i]))
 	}
 	others, _, err := r.Waiting(c.ctx())
+	if err != nil {
+		return err
+	}
 	c.noteWaiting(others, 0)
-	return err
+	return c.notePending(r)
 }
 
 // noteWaiting says how many proposals wait for an answer.

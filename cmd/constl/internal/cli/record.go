@@ -48,6 +48,9 @@ func runStatus(c *command) error {
 		}
 		c.printHead(st.Head)
 		c.noteMaintainer(r, st.Head.Branch)
+		if err := c.notePending(r); err != nil {
+			return err
+		}
 		if !st.Merging.IsZero() {
 			c.print("Merging %s: %s to resolve\n", st.Merging.Short(), plural(int64(st.Conflicts), "conflict"))
 			c.note("  see them: constl conflicts   give up: constl merge --abort\n")
@@ -71,6 +74,10 @@ func runStatus(c *command) error {
 func (c *command) noteMaintainer(r *repo.Repo, branch refs.Name) {
 	if ok, err := r.Maintains(c.ctx(), branch); err != nil || ok {
 		return // without a key it is the commit that says so
+	}
+	if former, err := r.FormerKey(c.ctx()); err == nil && former != nil {
+		c.note("  this dataset knows this device by its old key; tell it the new one: constl key rotate\n")
+		return
 	}
 	c.note("  you are not a maintainer of this dataset: your commits stay in this copy;\n" +
 		"  ask the maintainers to take them with: constl propose -m MESSAGE\n")

@@ -68,7 +68,16 @@ func (c *command) reportFetch(res *repo.FetchResult) {
 			res.Remote, name.Short(), res.Remote, name.Short())
 	}
 	for _, peer := range res.Split {
-		c.note("  warning: the device %s has signed two different histories; its refs are not used. See constl fsck\n", peer.Short())
+		c.note("  warning: the device %s has signed two different histories; its refs are not used. See constl log --trust\n", peer.Short())
+	}
+	for _, peer := range res.Ended {
+		c.note("  warning: the device %s went on after it was closed (lost, or replaced); nothing of that is used\n", peer.Short())
+	}
+	if res.Restarted {
+		c.note("  this copy had said more than it knew of (restored from a backup, or copied): it goes on in a new log\n")
+	}
+	if res.Identities > 0 {
+		c.note("  who may do what has changed; see constl log --trust\n")
 	}
 }
 

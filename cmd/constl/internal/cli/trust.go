@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/constl/constl/internal/repo"
+	"github.com/constl/constl/refs"
+)
+
+// logTrust shows who signed what.
+func (c *command) logTrust(r *repo.Repo) error {
+	t, err := r.Trust(c.ctx())
+	if err != nil {
+		return err
+	}
+	if c.asJSON() {
+		t.Logs, t.Refs = notNil(t.Logs), notNil(t.Refs)
+		return c.printJSON(t)
+	}
+	c.print("%s\n", c.style(bold, "Identity"))
+	for _, v := range t.Versions {
+		c.print("  version %d  %s  signed by %s\n", v.Version, dayText(v.Time), strings.Join(v.Signed, ", "))
+		for _, w := range v.Changes {
+			c.print("    - %s\n", w)
+		}
+	}
+	c.print("%s\n", c.style(bold, "Logs"))
+	for _, log := range t.Logs {
+		c.printTrustLog(log)
+	}
+	c.print("%s\n", c.style(bold, "Refs"))
+	for _, ref := range t.Refs {
+		c.printTrustRef(ref)
+	}
+	return nil
+}
+
+func dayText(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.DateOnly) }
+
+func (c *command) printTrustLog(log repo.TrustLog) {
+	who := log.Person
+	if who == "" {
+		who = "unknown"
+	}
+	own := ""
+	if log.Own {
+		own = ", this copy"
+	}
+	c.print("  %s, %s%s: ", who, repo.DeviceText(refs.Device{Key: log.Device, Name: log.Name}), own)
+	newest := fmt.Sprintf("number %d, %s", log.Seq, dayText(log.Time))
+	switch log.State {
+	case repo.LogCounts:
+		c.print("%s\n", newest)
+	case repo.LogEnded:
+		c.print("%s; ended at number %d\n", newest, log.CountsTo)
+	case repo.LogStranger:
+		c.print("%s; %s\n", newest, c.style(faint, "not listed, counts nowhere"))
+	case repo.LogDamaged:
+		c.print("%s\n", c.style(red, "its file is damaged; the next pull gets it again"))
+	case repo.LogHeld:
+		c.print("%s\n", c.style(red, "signed two different histories; held until a maintainer settles it"))
+	}
+	for _, s := range log.Split {
+		c.print("    number %d, %s, statement %s\n", s.Seq, dayText(s.Time), s.ID.Short())
+		for name, target := range s.Refs {
+			c.print("      %s at %s\n", name, target.Short())
+		}
+	}
+	if log.State == repo.LogHeld {
+		c.print("    settle it: constl maintainer settle %s (--keep STATEMENT lets one of the two count)\n", log.ID)
+	}
+}
+
+func (c *command) printTrustRef(ref repo.TrustRef) {
+	need := ""
+	if ref.Threshold > 1 {
+		need = fmt.Sprintf(" (%d must agree)", ref.Threshold)
+	}
+	if ref.State == refs.Agreed.String() {
+		c.print("  %s  %s at %s, by %s\n", ref.Name, c.style(green, "agreed"), ref.Target.Short(), strings.Join(ref.Persons, ", "))
+		for _, said := range ref.Said {
+			if said.Target != ref.Target {
+				c.print("    %s is at %s%s\n", said.Person, said.Target.Short(), need)
+			}
+		}
+		return
+	}
+	c.print("  %s  %s%s\n", ref.Name, c.style(yellow, ref.State), need)
+	for _, said := range ref.Said {
+		c.print("    %s at %s, %s\n", said.Person, said.Target.Short(), dayText(said.Time))
+	}
+}
