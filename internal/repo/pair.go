@@ -116,9 +116,7 @@ func (p *Pairing) accept(ctx context.Context, r *Repo, peer refs.PeerID, name, c
 
 // URL returns the address by which the device joins, which the hosts lead to.
 func (p *Pairing) URL(hosts []string) refs.URL {
-	u := p.server.URL(p.id, hosts)
-	u.Other = url.Values{pairParam: {p.secret.String()}}
-	return u
+	return refs.URL{Dataset: p.id, Peers: p.server.Addresses(hosts), Other: url.Values{pairParam: {p.secret.String()}}}
 }
 
 // Port returns the UDP port on which it waits.
