@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/constl/constl/internal/changes"
+	"github.com/constl/constl/internal/validate"
 	"github.com/constl/constl/merge"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
@@ -21,14 +22,30 @@ type Review struct {
 	// Changes compares the branch with what it would be; where both sides contradict
 	// each other, it has the branch's values.
 	Changes *changes.Set
-	// Conflicts are to be decided by whoever accepts. Broken are the rules of
-	// datapackage.json that the result breaks and the branch keeps.
+	// Conflicts are to be decided by whoever accepts.
 	Conflicts []merge.Conflict
-	Broken    []merge.Conflict
+	// Report says what of the changes breaks the rules of datapackage.json, and Broken
+	// which keys and references the result breaks that the branch keeps.
+	Report *validate.Report
+	Broken []merge.Conflict
 }
 
 // Valid reports whether the proposal fits the branch and keeps its rules.
-func (v *Review) Valid() bool { return len(v.Conflicts)+len(v.Broken) == 0 }
+func (v *Review) Valid() bool { return len(v.Conflicts) == 0 && v.Breach() == "" }
+
+// Breach says which rule of datapackage.json the proposal breaks, the first of them;
+// "" if none.
+func (v *Review) Breach() string {
+	if len(v.Broken) > 0 {
+		return v.Broken[0].String()
+	}
+	for _, k := range v.Report.Kinds {
+		if k.Severity == validate.SeverityError && len(k.Findings) > 0 {
+			return k.Path + ": " + k.Findings[0].Message
+		}
+	}
+	return ""
+}
 
 // Review merges a proposal with its branch in memory. The result reads from the
 // dataset, which must stay open. It fails with [ErrNoProposal].
@@ -94,39 +111,51 @@ func (r *Repo) preview(ctx context.Context, branch object.ID, v *Review) error {
 		return err
 	}
 	if !branch.IsZero() {
-		bases, err := merge.Bases(ctx, r.store, branch, v.Commit)
+		tree, err := r.previewMerge(ctx, objects, branch, v)
 		if err != nil {
 			return err
 		}
-		if len(bases) == 0 {
-			return fmt.Errorf("%s and %s: %w", v.Branch.Short(), v.Commit.Short(), ErrUnrelated)
-		}
-		how := MergeOptions{AllowViolations: true} // they are listed apart
-		merged, err := r.mergeTrees(ctx, objects, nil, branch, &joining{theirs: v.Commit, MergeOptions: how})
-		if err != nil {
-			return fmt.Errorf("merging: %w", err)
-		}
-		if v.Conflicts = merged.Conflicts; len(v.Conflicts) == 0 {
-			if v.Broken, err = broken(ctx, objects, merged, old.folders[""]); err != nil {
-				return err
-			}
-		}
-		for _, list := range [][]merge.Conflict{v.Conflicts, v.Broken} {
-			if err := readable(ctx, objects, merged.Tree, list); err != nil {
-				return err
-			}
-		}
-		if next, err = readFiles(ctx, objects, merged.Tree); err != nil {
+		if next, err = readFiles(ctx, objects, tree); err != nil {
 			return err
 		}
 	}
-	v.Changes, err = r.compare(ctx, objects, old, next, nil)
+	if v.Changes, err = r.compare(ctx, objects, old, next, nil); err != nil {
+		return err
+	}
+	v.Report, err = r.ValidateTrees(ctx, objects, next.folders[""], old.folders[""], true)
 	return err
 }
 
-// broken returns the rules that a proposal, merged, breaks and its branch keeps.
-func broken(ctx context.Context, objects object.Reader, merged *merge.Result, branch object.ID) ([]merge.Conflict, error) {
-	return violations(ctx, objects, merged, branch, branch)
+// previewMerge returns the tree that the branch would have.
+func (r *Repo) previewMerge(ctx context.Context, objects *overlay, branch object.ID, v *Review) (object.ID, error) {
+	bases, err := merge.Bases(ctx, r.store, branch, v.Commit)
+	if err != nil {
+		return object.ID{}, err
+	}
+	if len(bases) == 0 {
+		return object.ID{}, fmt.Errorf("%s and %s: %w", v.Branch.Short(), v.Commit.Short(), ErrUnrelated)
+	}
+	how := MergeOptions{AllowViolations: true} // they are listed apart
+	merged, err := r.mergeTrees(ctx, objects, nil, branch, &joining{theirs: v.Commit, MergeOptions: how})
+	if err != nil {
+		return object.ID{}, fmt.Errorf("merging: %w", err)
+	}
+	if v.Conflicts = merged.Conflicts; len(v.Conflicts) == 0 {
+		tree, err := r.treeOf(ctx, branch)
+		if err != nil {
+			return object.ID{}, err
+		}
+		// Against the branch alone: what the proposal breaks itself counts.
+		if v.Broken, err = violations(ctx, objects, merged, tree, tree); err != nil {
+			return object.ID{}, err
+		}
+	}
+	for _, list := range [][]merge.Conflict{v.Conflicts, v.Broken} {
+		if err := readable(ctx, objects, merged.Tree, list); err != nil {
+			return object.ID{}, err
+		}
+	}
+	return merged.Tree, nil
 }
 
 // AcceptOptions say how to accept a proposal.
@@ -196,14 +225,13 @@ func (r *Repo) acceptInto(ctx context.Context, head Head, p *Proposal, o AcceptO
 // checkRules fails with [ErrBroken] if a proposal breaks a rule that its branch keeps.
 func (r *Repo) checkRules(ctx context.Context, p *Proposal) error {
 	v, err := r.Review(ctx, p.Proposal.ID().String())
-	if err != nil || len(v.Broken) == 0 {
+	if err != nil {
 		return err
 	}
-	more := ""
-	if n := len(v.Broken) - 1; n > 0 {
-		more = fmt.Sprintf(", and %d more", n)
+	if why := v.Breach(); why != "" {
+		return fmt.Errorf("proposal %s: %w: %s", p.ID(), ErrBroken, why)
 	}
-	return fmt.Errorf("proposal %s: %w: %s%s", p.ID(), ErrBroken, v.Broken[0], more)
+	return nil
 }
 
 // Decline publishes that a proposal is not taken, and why. It fails as

@@ -304,11 +304,11 @@ func (h *hub) judge(ctx context.Context, own *Repo, p *Proposal) (why string, er
 	if err != nil {
 		return "", err
 	}
-	switch {
-	case len(v.Conflicts) > 0:
+	if len(v.Conflicts) > 0 {
 		return fmt.Sprintf("it contradicts what is there: %s", v.Conflicts[0]), nil
-	case len(v.Broken) > 0:
-		return fmt.Sprintf("it breaks a rule: %s", v.Broken[0]), nil
+	}
+	if why := v.Breach(); why != "" {
+		return "it breaks a rule: " + why, nil
 	}
 	if why := beyond(h.o.Proposals, v.Changes); why != "" {
 		return why, nil

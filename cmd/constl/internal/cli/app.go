@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/constl/constl/internal/diffview"
 	"github.com/urfave/cli/v2"
 )
 
@@ -51,10 +52,19 @@ func (a *app) report(err error, asJSON bool) {
 		}{text, next, exitCode(err)})
 		return
 	}
-	fmt.Fprintf(a.env.Stderr, "constl: %s\n", text)
+	fmt.Fprintf(a.env.Stderr, "constl: %s\n", safe(text))
 	if next != "" {
 		fmt.Fprintf(a.env.Stderr, "  try: %s\n", next)
 	}
+}
+
+// safe makes a text that strangers may have had a part in printable, line by line.
+func safe(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = diffview.Line(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // The groups in which help shows the commands, by task.

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/internal/repo"
+	"github.com/constl/constl/internal/validate"
 	"github.com/constl/constl/merge"
 	"github.com/urfave/cli/v2"
 )
@@ -74,7 +76,8 @@ func (a *app) reviewCommand() *cli.Command {
 		Name: "review", Category: groupTogether, ArgsUsage: "ID",
 		Usage: "show what a proposal would change, row by row, and whether it fits",
 		Description: "Exit code 1 if it contradicts what is there, or breaks a rule of datapackage.json.\n" +
-			"JSON: the proposal as in constl proposals, and {\"commits\":[…], \"valid\":bool, \"conflicts\":[…], \"broken\":[…], \"diff\":…}",
+			"JSON: the proposal as in constl proposals, and {\"commits\":[…], \"valid\":bool, \"conflicts\":[…], \"broken\":[…],\n" +
+			"\"report\": as constl validate --json, \"diff\": as constl diff --json}",
 		Flags:  viewFlags(),
 		Action: a.action(runReview),
 	}
@@ -96,7 +99,9 @@ func runReview(c *command) error {
 		if c.asJSON() {
 			err = c.reviewJSON(r, v)
 		} else {
-			err = c.showDiff(v.Changes, func(c *command) { c.printReview(v) })
+			var headErr error
+			err = c.showDiff(v.Changes, func(c *command) { headErr = c.printReview(v) })
+			err = errors.Join(err, headErr)
 		}
 		return found(err, !v.Valid())
 	})
@@ -121,11 +126,12 @@ func (c *command) reviewJSON(r *repo.Repo, v *repo.Review) error {
 		Valid     bool               `json:"valid"`
 		Conflicts []merge.Conflict   `json:"conflicts"`
 		Broken    []merge.Conflict   `json:"broken"`
+		Report    *validate.Report   `json:"report"`
 		Diff      *diffview.Document `json:"diff"`
-	}{entry, commits, v.Valid(), notNil(v.Conflicts), notNil(v.Broken), doc})
+	}{entry, commits, v.Valid(), notNil(v.Conflicts), notNil(v.Broken), v.Report, doc})
 }
 
-func (c *command) printReview(v *repo.Review) {
+func (c *command) printReview(v *repo.Review) error {
 	c.print("%s\n", c.style(yellow, "proposal "+v.ID()))
 	c.print("By:    %s\nSince: %s\nFor:   %s, %s\n\n", who(v.Proposal), v.Since().Format("Mon 2 Jan 2006 15:04:05 -0700"),
 		v.Branch.Short(), plural(int64(len(v.Commits)), "commit"))
@@ -135,16 +141,22 @@ func (c *command) printReview(v *repo.Review) {
 	c.print("\n")
 	if v.State != repo.ProposalWaiting {
 		c.print("%s\n", c.answerText(v.Proposal))
-		return
+		return nil
 	}
-	for _, list := range []struct {
-		what string
-		of   []merge.Conflict
-	}{{"It contradicts what is there", v.Conflicts}, {"It breaks rules", v.Broken}} {
-		if len(list.of) > 0 {
-			c.print("%s:\n", c.style(red, list.what))
-			c.printConflicts(list.of)
+	if len(v.Conflicts) > 0 {
+		c.print("%s:\n", c.style(red, "It contradicts what is there"))
+		c.printConflicts(v.Conflicts)
+	}
+	if v.Breach() != "" {
+		c.print("%s:\n", c.style(red, "It breaks rules of datapackage.json"))
+	}
+	switch {
+	case !v.Report.Valid:
+		if err := validate.WriteText(c.env.Stdout, v.Report); err != nil {
+			return err
 		}
+	case len(v.Broken) > 0:
+		c.printConflicts(v.Broken)
 	}
 	if v.Valid() {
 		c.print("%s without a conflict, and keeps the rules of datapackage.json.\n", c.style(green, "It fits"))
@@ -153,6 +165,7 @@ func (c *command) printReview(v *repo.Review) {
 		c.print("Take it: constl accept %s   or not: constl decline %s -m WHY\n", v.ID(), v.ID())
 	}
 	c.print("\n")
+	return nil
 }
 
 func (a *app) acceptCommand() *cli.Command {

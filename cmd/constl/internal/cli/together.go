@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/merge"
 	"github.com/constl/constl/object"
@@ -161,7 +162,7 @@ func (c *command) printConflicts(list []merge.Conflict) {
 			c.print("  … and %s; see them with: constl conflicts\n", plural(int64(len(list)-i), "more conflict"))
 			return
 		}
-		c.print("  %s\n", conflict)
+		c.print("  %s\n", diffview.Line(conflict.String()))
 	}
 }
 
