@@ -10,6 +10,16 @@ type Stats struct {
 	Rounds      int   // requests and wants: each costs one round trip
 }
 
+// Add adds what another exchange moved.
+func (s *Stats) Add(o Stats) {
+	s.Objects += o.Objects
+	s.ObjectBytes += o.ObjectBytes
+	s.Deltas += o.Deltas
+	s.BytesIn += o.BytesIn
+	s.BytesOut += o.BytesOut
+	s.Rounds += o.Rounds
+}
+
 // Progress says how far an exchange is.
 type Progress struct {
 	Objects int64 // objects received, or sent, so far

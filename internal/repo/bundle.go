@@ -49,6 +49,9 @@ func (r *Repo) CreateBundle(ctx context.Context, path string, revs, since []stri
 	if offer.Proofs, err = local.Proofs(ctx); err != nil {
 		return nil, err
 	}
+	if offer.Drafts, err = local.Drafts(ctx); err != nil {
+		return nil, err
+	}
 	offer.Proofs = offer.Proofs[:min(len(offer.Proofs), transport.MaxProofs)]
 	heads, err := local.For(refs.PeerID{}).Heads(ctx) // as anybody may see it
 	if err != nil {

@@ -15,6 +15,8 @@
 //	stat         hashes of unchanged files, by their stamps; only a saving
 //	traces/      where row groups stand in large tables' files; only a saving
 //	cloning      the id of a dataset whose clone is not complete yet
+//	download     what has come of a bundle on the web; removed when it was read
+//	carriers.json  over what peers were reached, where that was not QUIC; only a saving
 //	merge.json   a merge that waits for its conflicts to be resolved
 //	lock         held while the folder or HEAD changes
 //

@@ -13,7 +13,10 @@ import (
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
+	"github.com/constl/constl/transport/link"
 	"github.com/constl/constl/transport/quic"
+	"github.com/constl/constl/transport/reach"
+	"github.com/constl/constl/transport/tcp"
 )
 
 const (
@@ -68,7 +71,7 @@ func (r *Repo) Pair(ctx context.Context, address string, confirm func(name, code
 			once.Do(func() { close(p.served) })
 		}
 	}})
-	handler := func(ctx context.Context, peer refs.PeerID, stream *quic.Stream) {
+	handler := func(ctx context.Context, peer refs.PeerID, stream link.Stream) {
 		p.mu.Lock()
 		listed := p.change != nil
 		if !listed {
@@ -83,7 +86,7 @@ func (r *Repo) Pair(ctx context.Context, address string, confirm func(name, code
 			_ = objects.Serve(ctx, peer, stream) // Done hears of it
 		}
 	}
-	listener, err := quic.Listen(ctx, address, key, handler, &quic.Options{IdleTimeout: pairPatience})
+	listener, err := reach.Listen(ctx, address, key, handler, &reach.Options{QUIC: &quic.Options{IdleTimeout: pairPatience}})
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +122,7 @@ func (p *Pairing) URL(hosts []string) refs.URL {
 	return refs.URL{Dataset: p.id, Peers: p.server.Addresses(hosts), Other: url.Values{pairParam: {p.secret.String()}}}
 }
 
-// Port returns the UDP port on which it waits.
+// Port returns the port on which it waits.
 func (p *Pairing) Port() uint16 { return p.server.Addr().Port() }
 
 // Addr returns the address on which it waits.
@@ -164,7 +167,10 @@ func Join(ctx context.Context, u refs.URL, dir, name string, o *Options, show fu
 	var failed []error
 	for _, a := range u.Peers {
 		place := net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
-		conn, err := quic.Dial(ctx, []string{place}, a.Peer, key, &quic.Options{HandshakeTimeout: o.Patience, IdleTimeout: pairPatience})
+		conn, err := reach.Dial(ctx, place, a.Peer, key, &reach.Options{
+			QUIC: &quic.Options{HandshakeTimeout: o.Patience, IdleTimeout: pairPatience},
+			TCP:  &tcp.Options{HandshakeTimeout: o.Patience},
+		})
 		if err != nil {
 			failed = append(failed, err)
 			continue
@@ -184,7 +190,7 @@ func Join(ctx context.Context, u refs.URL, dir, name string, o *Options, show fu
 	return r, res, paired, err
 }
 
-func joinOver(ctx context.Context, conn *quic.Conn, pair *transport.Pair, name string, show func(code string)) (*transport.Paired, error) {
+func joinOver(ctx context.Context, conn link.Conn, pair *transport.Pair, name string, show func(code string)) (*transport.Paired, error) {
 	stream, err := conn.OpenStream(ctx)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
-	"github.com/constl/constl/transport/quic"
+	"github.com/constl/constl/transport/link"
 )
 
 // ProposeOptions say what to propose, and to whom.
@@ -154,7 +154,7 @@ func (r *Repo) pushStatements(ctx context.Context, at Remote, statements ...*ref
 	if req.Drafts, err = (&transport.Local{Store: r.store, Refs: r.refs}).Drafts(ctx); err != nil {
 		return res, err
 	}
-	err = r.dial(ctx, at.URL, key, func(conn *quic.Conn) error {
+	err = r.dial(ctx, at.URL, key, func(conn link.Conn) error {
 		stream, err := conn.OpenStream(ctx)
 		if err != nil {
 			return err

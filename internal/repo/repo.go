@@ -34,6 +34,8 @@ const (
 	lockFile    = "lock"
 	journalDir  = "journal"
 	cloningFile = "cloning"
+	// carriersFile says over what peers were reached, where that was not QUIC.
+	carriersFile = "carriers.json"
 
 	proposalsFile = "proposals.json"
 	servingName   = "serving.json"
@@ -50,7 +52,7 @@ type Options struct {
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
 	// Patience is how long a peer may take to answer a first call; 0 is the
-	// default of package quic.
+	// default of package reach.
 	Patience time.Duration
 	// Progress is told of work that a person may wait for; it may be nil. It is
 	// called from several goroutines.

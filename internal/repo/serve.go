@@ -3,22 +3,22 @@ package repo
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
-	"github.com/constl/constl/transport/quic"
+	"github.com/constl/constl/transport/link"
+	"github.com/constl/constl/transport/reach"
 )
 
 // Server serves datasets to any peer that asks, until it is closed.
 type Server struct {
-	listener *quic.Listener
+	listener *reach.Listener
 	peer     refs.PeerID
 }
 
-// Serve begins to serve the datasets on the UDP address, as "127.0.0.1:0" or
+// Serve begins to serve the datasets on the address, over UDP and TCP, as "127.0.0.1:0" or
 // ":7420". Commits that are made meanwhile, by this process or another, are
 // served at once. done hears of every request; it may be nil. The datasets must
 // stay open until the server is closed.
@@ -31,7 +31,7 @@ func Serve(ctx context.Context, address string, key *refs.Key, datasets map[obje
 		return nil, fmt.Errorf("%w: %s", transport.ErrNotFound, id.Short())
 	}
 	server := transport.NewServer(find, &transport.ServerOptions{Done: done})
-	listener, err := quic.Listen(ctx, address, key, func(ctx context.Context, peer refs.PeerID, stream *quic.Stream) {
+	listener, err := reach.Listen(ctx, address, key, func(ctx context.Context, peer refs.PeerID, stream link.Stream) {
 		_ = server.Serve(ctx, peer, stream) // done hears of it
 	}, nil)
 	if err != nil {
@@ -42,7 +42,7 @@ func Serve(ctx context.Context, address string, key *refs.Key, datasets map[obje
 
 // Addr returns the address that the server listens on.
 func (s *Server) Addr() netip.AddrPort {
-	return s.listener.Addr().(*net.UDPAddr).AddrPort()
+	return s.listener.Addr()
 }
 
 // Addresses returns this server at each of the hosts that lead to it.

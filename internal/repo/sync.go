@@ -2,17 +2,13 @@ package repo
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
-	"github.com/constl/constl/transport/quic"
 )
 
 // FetchResult says what a fetch brought.
@@ -55,47 +51,6 @@ type PushResult struct {
 	New bool
 
 	remark string // what the peer says about a proposal
-}
-
-// exchange syncs with the first peer of the address that answers.
-func (r *Repo) exchange(ctx context.Context, url refs.URL, key *refs.Key, req *transport.SyncRequest, sink transport.Sink) (transport.Stats, error) {
-	var stats transport.Stats
-	err := r.dial(ctx, url, key, func(conn *quic.Conn) error {
-		stream, err := conn.OpenStream(ctx)
-		if err != nil {
-			return err
-		}
-		res, err := transport.Sync(ctx, stream, req, sink, &transport.SyncOptions{
-			Progress: func(p transport.Progress) { r.o.Progress("receiving objects", p.Bytes, 0) },
-		})
-		stats = res.Stats
-		return err
-	})
-	return stats, err
-}
-
-// dial connects to the peers of an address, one after the other, until one
-// answers and use returns.
-func (r *Repo) dial(ctx context.Context, url refs.URL, key *refs.Key, use func(*quic.Conn) error) error {
-	var failed []error
-	for _, a := range url.Peers {
-		if a.Host == "" {
-			failed = append(failed, fmt.Errorf("%w: the address of %s is not known", quic.ErrUnreachable, a.Peer.Short()))
-			continue
-		}
-		place := net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
-		conn, err := quic.Dial(ctx, []string{place}, a.Peer, key, &quic.Options{HandshakeTimeout: r.o.Patience})
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		err = errors.Join(use(conn), conn.Close())
-		if !errors.Is(err, refs.ErrFrozen) {
-			return err
-		}
-		failed = append(failed, err) // another peer may be further
-	}
-	return errors.Join(failed...)
 }
 
 // Fetch brings what is new at a remote (see [Repo.Remote]) into the store, and

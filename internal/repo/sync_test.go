@@ -16,7 +16,7 @@ import (
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
-	"github.com/constl/constl/transport/quic"
+	"github.com/constl/constl/transport/link"
 )
 
 // manyRows returns a table that does not compress to nothing.
@@ -102,7 +102,7 @@ func TestCutCloneGoesOnWhereItStopped(t *testing.T) {
 	leaving.leave = stop
 	if _, _, err := Clone(t.Context(), url, dir, o); err == nil {
 		t.Fatal("the clone was not cut")
-	} else if !errors.Is(err, transport.ErrDisconnected) && !errors.Is(err, quic.ErrClosed) {
+	} else if !errors.Is(err, transport.ErrDisconnected) && !errors.Is(err, link.ErrClosed) {
 		t.Errorf("cut clone: %v", err)
 	}
 	if _, err := Open(t.Context(), dir, o); !errors.Is(err, ErrNotDataset) {
@@ -172,7 +172,7 @@ func TestCloneFromNobodyLeavesNothing(t *testing.T) {
 		url  refs.URL
 		want error
 	}{
-		"another peer answers":     {wrong, quic.ErrWrongPeer},
+		"another peer answers":     {wrong, link.ErrWrongPeer},
 		"the peer has no such one": {refs.URL{Dataset: object.Sum([]byte("x")), Peers: url.Peers}, transport.ErrNotFound},
 		"no peer":                  {refs.URL{Dataset: url.Dataset}, refs.ErrInvalidURL},
 	} {

@@ -12,14 +12,14 @@ import (
 	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/constl/constl/refs"
+	"github.com/constl/constl/transport/link"
 )
 
 // stagger is how long an attempt at one address may take before the next
 // address is tried beside it.
 const stagger = 250 * time.Millisecond
 
-// Conn is a connection to a peer whose key was verified. It is safe for use by
-// several goroutines at once.
+// Conn is a connection over QUIC.
 type Conn struct {
 	conn      *quicgo.Conn
 	transport *quicgo.Transport // of this connection alone
@@ -32,13 +32,13 @@ type Conn struct {
 // key is this device's. A zero expected peer means whoever answers.
 //
 // It fails with the errors of all addresses, each named, which wrap
-// [ErrUnreachable], [ErrRefused], [ErrProtocol] or a [*WrongPeerError], or with
+// [link.ErrUnreachable], [link.ErrRefused], [link.ErrProtocol] or a [*link.WrongPeerError], or with
 // ctx's error.
 func Dial(ctx context.Context, addresses []string, expected refs.PeerID, key crypto.Signer, o *Options) (*Conn, error) {
 	if len(addresses) == 0 {
-		return nil, fmt.Errorf("%w: no address to try", ErrUnreachable)
+		return nil, fmt.Errorf("%w: no address to try", link.ErrUnreachable)
 	}
-	cert, err := certificate(key)
+	cert, err := link.Certificate(key)
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +51,9 @@ func Dial(ctx context.Context, addresses []string, expected refs.PeerID, key cry
 	}
 	results := make(chan outcome)
 	try := func(address string) {
-		d := dialing{address: address, expected: expected, o: &full}
-		conn, err := d.run(ctx, config(cert, d.verify))
+		d := dialing{address: address, o: &full}
+		d.expect.Peer = expected
+		conn, err := d.run(ctx, link.Config(cert, d.expect.Verify))
 		if err != nil {
 			err = fmt.Errorf("dialling %s: %w", address, err)
 		}
@@ -95,26 +96,18 @@ func Dial(ctx context.Context, addresses []string, expected refs.PeerID, key cry
 
 // dialing is one attempt at one address.
 type dialing struct {
-	address  string
-	expected refs.PeerID
-	o        *Options
-	wrong    *WrongPeerError
+	address string
+	expect  link.Expect
+	o       *Options
 }
 
-func (d *dialing) verify(peer refs.PeerID) error {
-	if d.expected.IsZero() || peer == d.expected {
-		return nil
-	}
-	// TLS turns the error into an alert; the caller is to know whom it met.
-	d.wrong = &WrongPeerError{Expected: d.expected, Found: peer}
-	return d.wrong
-}
+var _ link.Conn = (*Conn)(nil)
 
 func (d *dialing) run(ctx context.Context, tlsConfig *tls.Config) (*Conn, error) {
 	silenceLibrary()
 	addr, err := resolve(ctx, d.address)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return nil, fmt.Errorf("%w: %w", link.ErrUnreachable, err)
 	}
 	socket, err := net.ListenUDP("udp", nil)
 	if err != nil {
@@ -125,14 +118,14 @@ func (d *dialing) run(ctx context.Context, tlsConfig *tls.Config) (*Conn, error)
 	if err != nil {
 		tr.Close()
 		socket.Close()
-		if d.wrong != nil {
-			return nil, d.wrong
+		if d.expect.Wrong != nil {
+			return nil, d.expect.Wrong
 		}
 		return nil, dialError(err)
 	}
 	c := &Conn{conn: conn, transport: tr, socket: socket}
 	state := conn.ConnectionState().TLS
-	if c.peer, err = peerOf(&state); err != nil {
+	if c.peer, err = link.PeerOf(&state); err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -155,15 +148,14 @@ func resolve(ctx context.Context, address string) (*net.UDPAddr, error) {
 	return &net.UDPAddr{IP: ips[0].IP, Zone: ips[0].Zone, Port: n}, nil
 }
 
-// Peer returns whom the connection is to.
+// Peer implements [link.Conn].
 func (c *Conn) Peer() refs.PeerID { return c.peer }
 
-// RemoteAddr returns the address at which the peer answered.
+// RemoteAddr implements [link.Conn].
 func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
 
-// OpenStream opens a stream, for one request; it waits while the peer allows no
-// more. It fails with an error that wraps [ErrClosed] if the connection has ended.
-func (c *Conn) OpenStream(ctx context.Context) (*Stream, error) {
+// OpenStream implements [link.Conn].
+func (c *Conn) OpenStream(ctx context.Context) (link.Stream, error) {
 	s, err := c.conn.OpenStreamSync(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("opening a stream: %w", streamError(err))
@@ -171,7 +163,7 @@ func (c *Conn) OpenStream(ctx context.Context) (*Stream, error) {
 	return &Stream{s: s}, nil
 }
 
-// Close ends the connection and all its streams at once, and tells the peer.
+// Close implements [link.Conn]. The peer is told.
 func (c *Conn) Close() error {
 	err := c.conn.CloseWithError(codeDone, "")
 	return errors.Join(err, c.transport.Close(), c.socket.Close())

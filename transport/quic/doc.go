@@ -1,11 +1,9 @@
 // Package quic gives the streams over which package transport speaks: QUIC
 // connections between peers that know each other by their Ed25519 keys.
 //
-// Both sides show a self-signed certificate of their device key in a TLS 1.3
-// handshake. Names and dates in certificates mean nothing; the key is the peer's
-// id. Whoever dials says whom it expects and gets no connection to anybody else;
-// whoever listens learns who came and decides later what to show them. Sessions
-// are not resumed, so every connection proves both keys anew.
+// How peers prove who they are says package link. Whoever dials says whom it expects
+// and gets no connection to anybody else; whoever listens learns who came and
+// decides later what to show them.
 //
 // A [Listener] bounds what strangers can make it hold: connections in all and per
 // address, streams per connection, the time for the handshake, idle time, and

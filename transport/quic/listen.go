@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -15,17 +14,14 @@ import (
 	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/constl/constl/refs"
+	"github.com/constl/constl/transport/link"
 )
-
-// Handler deals with one stream that a peer opened, and closes it. It should end
-// soon after ctx does. Handlers run in goroutines of their own.
-type Handler func(ctx context.Context, peer refs.PeerID, stream *Stream)
 
 // Listener takes connections and hands their streams to its handler. It is safe
 // for use by several goroutines at once.
 type Listener struct {
 	o         Options
-	handler   Handler
+	handler   link.Handler
 	socket    *net.UDPConn
 	transport *quicgo.Transport
 	listener  *quicgo.Listener
@@ -33,20 +29,19 @@ type Listener struct {
 	cancel    context.CancelFunc
 	loops     sync.WaitGroup // accepting, and one for each connection
 	handlers  sync.WaitGroup
+	gate      *link.Gate
 
 	mu      sync.Mutex
 	stopped bool
 	conns   map[*quicgo.Conn]struct{}
-	places  map[netip.Prefix]int
-	total   int
 }
 
 // Listen listens for peers at the address (host:port; an empty host means all
 // addresses, port 0 one that is free) as the device with the key. It stops
 // when ctx ends or the listener is closed; the caller closes it in any case.
-func Listen(ctx context.Context, address string, key crypto.Signer, handler Handler, o *Options) (*Listener, error) {
+func Listen(ctx context.Context, address string, key crypto.Signer, handler link.Handler, o *Options) (*Listener, error) {
 	silenceLibrary()
-	cert, err := certificate(key)
+	cert, err := link.Certificate(key)
 	if err != nil {
 		return nil, err
 	}
@@ -63,11 +58,11 @@ func Listen(ctx context.Context, address string, key crypto.Signer, handler Hand
 		handler: handler,
 		socket:  socket,
 		conns:   make(map[*quicgo.Conn]struct{}),
-		places:  make(map[netip.Prefix]int),
 	}
+	l.gate = link.NewGate(l.o.MaxConns, l.o.MaxConnsPerAddress)
 	l.transport = &quicgo.Transport{Conn: socket, VerifySourceAddress: l.crowded, ConnContext: l.place}
 	anybody := func(refs.PeerID) error { return nil }
-	l.listener, err = l.transport.Listen(config(cert, anybody), l.o.config())
+	l.listener, err = l.transport.Listen(link.Config(cert, anybody), l.o.config())
 	if err != nil {
 		socket.Close()
 		return nil, fmt.Errorf("listening at %s: %w", address, err)
@@ -80,54 +75,25 @@ func Listen(ctx context.Context, address string, key crypto.Signer, handler Hand
 // Addr returns the address at which the listener listens.
 func (l *Listener) Addr() net.Addr { return l.socket.LocalAddr() }
 
-// placeOf returns the network that an address counts for.
-func placeOf(addr net.Addr) (place netip.Prefix, counted bool) {
-	udp, ok := addr.(*net.UDPAddr)
-	if !ok {
-		return place, false
-	}
-	ip := udp.AddrPort().Addr().Unmap()
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	place, err := ip.WithZone("").Prefix(bits)
-	return place, err == nil && !ip.IsLoopback()
-}
-
 // crowded reports whether a newcomer must first prove its address: when half of
 // the places are taken, spoofed addresses shall not take the rest.
-func (l *Listener) crowded(net.Addr) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.total >= l.o.MaxConns/2
-}
+func (l *Listener) crowded(net.Addr) bool { return l.gate.Crowded() }
 
 var errFull = errors.New("quic: too many connections")
 
 // place takes a place for a connection, from before its handshake until it ends.
 func (l *Listener) place(ctx context.Context, info *quicgo.ClientInfo) (context.Context, error) {
-	place, counted := placeOf(info.RemoteAddr)
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.stopped || l.total >= l.o.MaxConns || counted && l.places[place] >= l.o.MaxConnsPerAddress {
+	stopped := l.stopped
+	l.mu.Unlock()
+	if stopped {
 		return nil, errFull
 	}
-	l.total++
-	if counted {
-		l.places[place]++
+	leave, ok := l.gate.Enter(info.RemoteAddr)
+	if !ok {
+		return nil, errFull
 	}
-	context.AfterFunc(ctx, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.total--
-		if !counted {
-			return
-		}
-		if l.places[place]--; l.places[place] == 0 {
-			delete(l.places, place)
-		}
-	})
+	context.AfterFunc(ctx, leave)
 	return ctx, nil
 }
 
@@ -156,7 +122,7 @@ func (l *Listener) accept() {
 
 func (l *Listener) serve(conn *quicgo.Conn) {
 	state := conn.ConnectionState().TLS
-	peer, err := peerOf(&state)
+	peer, err := link.PeerOf(&state)
 	if err != nil {
 		conn.CloseWithError(codeDone, "")
 		return

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/ed25519"
 	"errors"
 	"io"
 	"log"
@@ -18,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/constl/constl/refs"
+	"github.com/constl/constl/transport/link"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -31,7 +31,7 @@ func testKey(b byte) *refs.Key {
 }
 
 // listen returns a listener on the loopback that is closed with the test.
-func listen(t testing.TB, key crypto.Signer, handler Handler, o *Options) *Listener {
+func listen(t testing.TB, key crypto.Signer, handler link.Handler, o *Options) *Listener {
 	t.Helper()
 	l, err := Listen(context.Background(), "127.0.0.1:0", key, handler, o)
 	if err != nil {
@@ -52,12 +52,12 @@ func dial(t testing.TB, l *Listener, expected refs.PeerID, key crypto.Signer) *C
 }
 
 // echo sends back what comes.
-func echo(_ context.Context, _ refs.PeerID, s *Stream) { io.Copy(s, s) }
+func echo(_ context.Context, _ refs.PeerID, s link.Stream) { io.Copy(s, s) }
 
 func TestStreamBothWays(t *testing.T) {
 	server, client := testKey(1), testKey(2)
 	met := make(chan refs.PeerID, 1)
-	l := listen(t, server, func(ctx context.Context, peer refs.PeerID, s *Stream) {
+	l := listen(t, server, func(ctx context.Context, peer refs.PeerID, s link.Stream) {
 		met <- peer
 		echo(ctx, peer, s)
 	}, nil)
@@ -87,10 +87,10 @@ func TestStreamBothWays(t *testing.T) {
 
 func TestWrongPeer(t *testing.T) {
 	handled := make(chan struct{}, 1)
-	l := listen(t, testKey(1), func(context.Context, refs.PeerID, *Stream) { handled <- struct{}{} }, nil)
+	l := listen(t, testKey(1), func(context.Context, refs.PeerID, link.Stream) { handled <- struct{}{} }, nil)
 	_, err := Dial(t.Context(), []string{l.Addr().String()}, testKey(3).PeerID(), testKey(2), nil)
-	var wrong *WrongPeerError
-	if !errors.As(err, &wrong) || !errors.Is(err, ErrWrongPeer) {
+	var wrong *link.WrongPeerError
+	if !errors.As(err, &wrong) || !errors.Is(err, link.ErrWrongPeer) {
 		t.Fatalf("%v, want a WrongPeerError", err)
 	}
 	if wrong.Expected != testKey(3).PeerID() || wrong.Found != testKey(1).PeerID() {
@@ -105,7 +105,7 @@ func TestWrongPeer(t *testing.T) {
 
 // liar holds a key but shows the certificate of another.
 func TestCertificateOfAnotherKey(t *testing.T) {
-	cert, err := certificate(testKey(1))
+	cert, err := link.Certificate(testKey(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestCertificateOfAnotherKey(t *testing.T) {
 	stolen.PrivateKey = testKey(9)
 	o := (&Options{}).withDefaults()
 	d := dialing{address: l.Addr().String(), o: &o}
-	conn, err := d.run(t.Context(), config(stolen, d.verify))
+	conn, err := d.run(t.Context(), link.Config(stolen, d.expect.Verify))
 	if err != nil {
 		return
 	}
@@ -137,7 +137,7 @@ func TestNobodyAnswers(t *testing.T) {
 	defer silent.Close()
 	o := &Options{HandshakeTimeout: 50 * time.Millisecond}
 	_, err = Dial(t.Context(), []string{silent.LocalAddr().String()}, refs.PeerID{}, testKey(2), o)
-	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), silent.LocalAddr().String()) {
+	if !errors.Is(err, link.ErrUnreachable) || !strings.Contains(err.Error(), silent.LocalAddr().String()) {
 		t.Errorf("%v, want ErrUnreachable that names the address", err)
 	}
 }
@@ -160,7 +160,7 @@ func TestSeveralAddresses(t *testing.T) {
 	if c.RemoteAddr().String() != l.Addr().String() {
 		t.Errorf("connected to %s", c.RemoteAddr())
 	}
-	if _, err := Dial(t.Context(), nil, server.PeerID(), testKey(2), nil); !errors.Is(err, ErrUnreachable) {
+	if _, err := Dial(t.Context(), nil, server.PeerID(), testKey(2), nil); !errors.Is(err, link.ErrUnreachable) {
 		t.Errorf("no addresses: %v", err)
 	}
 }
@@ -184,17 +184,17 @@ func TestServerGone(t *testing.T) {
 	s.Write([]byte("x"))
 	io.ReadFull(s, make([]byte, 1))
 	l.Close()
-	if _, err := s.Read(make([]byte, 1)); !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), "shutting down") {
+	if _, err := s.Read(make([]byte, 1)); !errors.Is(err, link.ErrClosed) || !strings.Contains(err.Error(), "shutting down") {
 		t.Errorf("reading: %v, want ErrClosed that says why", err)
 	}
-	if _, err := c.OpenStream(t.Context()); !errors.Is(err, ErrClosed) {
+	if _, err := c.OpenStream(t.Context()); !errors.Is(err, link.ErrClosed) {
 		t.Errorf("opening: %v, want ErrClosed", err)
 	}
 }
 
 func TestShutdownLetsHandlersEnd(t *testing.T) {
 	begun, proceed := make(chan struct{}), make(chan struct{})
-	l := listen(t, testKey(1), func(_ context.Context, _ refs.PeerID, s *Stream) {
+	l := listen(t, testKey(1), func(_ context.Context, _ refs.PeerID, s link.Stream) {
 		close(begun)
 		<-proceed
 		s.Write([]byte("the last word"))
@@ -221,7 +221,7 @@ func TestShutdownLetsHandlersEnd(t *testing.T) {
 
 func TestShutdownDeadline(t *testing.T) {
 	begun := make(chan struct{})
-	l := listen(t, testKey(1), func(ctx context.Context, _ refs.PeerID, s *Stream) {
+	l := listen(t, testKey(1), func(ctx context.Context, _ refs.PeerID, s link.Stream) {
 		close(begun)
 		<-ctx.Done()
 	}, nil)
@@ -244,7 +244,7 @@ func TestTooManyConnections(t *testing.T) {
 	first := dial(t, l, testKey(1).PeerID(), testKey(2))
 	dial(t, l, testKey(1).PeerID(), testKey(3))
 	_, err := Dial(t.Context(), []string{l.Addr().String()}, testKey(1).PeerID(), testKey(4), nil)
-	if !errors.Is(err, ErrRefused) {
+	if !errors.Is(err, link.ErrRefused) {
 		t.Fatalf("%v, want ErrRefused", err)
 	}
 	// A place becomes free again.
@@ -255,7 +255,7 @@ func TestTooManyConnections(t *testing.T) {
 			c.Close()
 			break
 		}
-		if !errors.Is(err, ErrRefused) {
+		if !errors.Is(err, link.ErrRefused) {
 			t.Fatal(err)
 		}
 	}
@@ -265,7 +265,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	proceed := make(chan struct{})
 	var once sync.Once
 	free := func() { once.Do(func() { close(proceed) }) }
-	l := listen(t, testKey(1), func(context.Context, refs.PeerID, *Stream) { <-proceed }, &Options{MaxStreams: 2})
+	l := listen(t, testKey(1), func(context.Context, refs.PeerID, link.Stream) { <-proceed }, &Options{MaxStreams: 2})
 	defer free()
 	c := dial(t, l, testKey(1).PeerID(), testKey(2))
 	for range 2 {
@@ -287,45 +287,6 @@ func TestStreamsAreBounded(t *testing.T) {
 		t.Errorf("after the handlers ended: %v", err)
 	} else {
 		s.Abort()
-	}
-}
-
-func TestPlaces(t *testing.T) {
-	for _, c := range []struct {
-		ip, place string
-		counted   bool
-	}{
-		{"192.0.2.7", "192.0.2.7/32", true},
-		{"::ffff:192.0.2.7", "192.0.2.7/32", true},
-		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", true},
-		{"127.0.0.1", "127.0.0.1/32", false},
-		{"::1", "::/64", false},
-	} {
-		place, counted := placeOf(&net.UDPAddr{IP: net.ParseIP(c.ip), Port: 1})
-		if place.String() != c.place || counted != c.counted {
-			t.Errorf("%s: %s %t, want %s %t", c.ip, place, counted, c.place, c.counted)
-		}
-	}
-}
-
-func TestOnlyEd25519(t *testing.T) {
-	if _, err := certificate(notEd25519{}); err == nil {
-		t.Error("a key of another type was taken")
-	}
-}
-
-type notEd25519 struct{ crypto.Signer }
-
-func (notEd25519) Public() crypto.PublicKey { return "key" }
-
-func TestCertificateIsSmall(t *testing.T) {
-	cert, err := certificate(ed25519.NewKeyFromSeed(make([]byte, 32)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A server may answer an unproved address with three times what it got: 3600 bytes.
-	if n := len(cert.Certificate[0]); n > 400 {
-		t.Errorf("%d bytes", n)
 	}
 }
 

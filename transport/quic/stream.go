@@ -7,8 +7,7 @@ import (
 	quicgo "github.com/quic-go/quic-go"
 )
 
-// Stream is one stream of a connection, for one request. One goroutine may read
-// while another writes; Abort may be called at any time.
+// Stream is one stream of a connection over QUIC. It implements [link.Stream].
 type Stream struct {
 	s       *quicgo.Stream
 	in, out atomic.Int64

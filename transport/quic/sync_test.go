@@ -16,6 +16,7 @@ import (
 	"github.com/constl/constl/object/pack"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
+	"github.com/constl/constl/transport/link"
 )
 
 // served is a dataset of one commit with a blob of so many chunks, on a listener.
@@ -95,7 +96,7 @@ func serve(t testing.TB, chunks, size int, done func(error)) *served {
 		}
 		return dataset, nil
 	}, nil)
-	s.listener = listen(t, s.key, func(ctx context.Context, peer refs.PeerID, stream *Stream) {
+	s.listener = listen(t, s.key, func(ctx context.Context, peer refs.PeerID, stream link.Stream) {
 		err := server.Serve(ctx, peer, stream)
 		if done != nil {
 			done(err)
@@ -220,7 +221,7 @@ func BenchmarkSync(b *testing.B) {
 func BenchmarkBare(b *testing.B) {
 	const size = 1000 * 64 << 10
 	block := make([]byte, 64<<10)
-	l := listen(b, testKey(1), func(_ context.Context, _ refs.PeerID, s *Stream) {
+	l := listen(b, testKey(1), func(_ context.Context, _ refs.PeerID, s link.Stream) {
 		s.Read(make([]byte, 1))
 		for range size / len(block) {
 			if _, err := s.Write(block); err != nil {

@@ -21,7 +21,7 @@ import (
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
 	"github.com/constl/constl/transport/bundle"
-	"github.com/constl/constl/transport/quic"
+	"github.com/constl/constl/transport/link"
 )
 
 // The exit codes, which scripts rely on (see constl help).
@@ -73,7 +73,7 @@ func exitCode(err error) int {
 	case errors.As(err, &wrong), anyOf(err, usageErrors...):
 		return exitUsage
 	case anyOf(err, object.ErrCorrupt, object.ErrNotFound, object.ErrSignature, refs.ErrUntrusted, refs.ErrNewerFormat,
-		repo.ErrMismatch, quic.ErrWrongPeer, transport.ErrBundle, transport.ErrForged, transport.ErrRefused, transport.ErrProtocol):
+		repo.ErrMismatch, link.ErrWrongPeer, transport.ErrBundle, transport.ErrForged, transport.ErrRefused, transport.ErrProtocol):
 		return exitUntrusted
 	case anyOf(err, networkErrors...):
 		return exitNetwork
@@ -118,7 +118,7 @@ var usageErrors = []error{
 
 // networkErrors are all ways in which a peer can be out of reach.
 var networkErrors = []error{
-	quic.ErrUnreachable, quic.ErrRefused, quic.ErrClosed, quic.ErrProtocol,
+	link.ErrUnreachable, link.ErrRefused, link.ErrClosed, link.ErrProtocol,
 	bundle.ErrWeb, bundle.ErrChanged, transport.ErrDisconnected, transport.ErrStalled, transport.ErrBusy, transport.ErrNotFound, transport.ErrInternal,
 }
 
@@ -185,12 +185,12 @@ var hints = []struct {
 	{object.ErrCorrupt, "see what is damaged with: constl fsck; a clone of any peer has every object whole"},
 	{object.ErrNotFound, "see what is missing with: constl fsck; a clone of any peer has every object whole"},
 	{refs.ErrFrozen, "get the dataset from a peer that is up to date, or ask for a new address; nothing was taken from this one"},
-	{quic.ErrWrongPeer, "ask whoever gave you the address for the right one; nothing was taken from this peer"},
+	{link.ErrWrongPeer, "ask whoever gave you the address for the right one; nothing was taken from this peer"},
 	{transport.ErrNotAllowed, "ask a maintainer of the dataset, or propose your commits to one: constl propose -m MESSAGE --to URL"},
 	{transport.ErrStale, "take their changes first: constl pull"},
 	{refs.ErrWrongDataset, "go to the folder of that dataset, or clone it: constl clone URL DIR"},
 	{transport.ErrNotFound, "check the address: the peer is there, but does not serve this dataset"},
-	{quic.ErrUnreachable, reachPeer},
+	{link.ErrUnreachable, reachPeer},
 	{transport.ErrDisconnected, reachPeer},
 	{transport.ErrStalled, reachPeer},
 	{syscall.ENOSPC, freeSpace},

@@ -31,7 +31,7 @@ func (a *app) serveCommand() *cli.Command {
 			"if your word counts for the branch); valid accepts at once what only changes rows of tables that are there and breaks\n" +
 			"no rule, append-only what only adds rows to them, and both keep the rest for constl review; none takes none.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "listen", Value: ":7420", Usage: "the UDP `ADDR`ess HOST:PORT to listen on; port 0 takes a free one"},
+			&cli.StringFlag{Name: "listen", Value: ":7420", Usage: "the `ADDR`ess HOST:PORT to listen on, UDP and TCP; port 0 takes a free one"},
 			&cli.StringSliceFlag{Name: "dataset", Usage: "serve the dataset in `DIR` (may be repeated; default: the one here)"},
 			&cli.StringFlag{Name: "accept-proposals", Usage: "`POLICY`: ask, valid, append-only or none"},
 			&cli.IntFlag{Name: "max-proposals", Value: 8, Usage: "take at most `N` proposals of one device that have no answer"},

@@ -1,4 +1,4 @@
-package quic
+package link
 
 import (
 	"crypto"
@@ -15,12 +15,13 @@ import (
 	"github.com/constl/constl/transport"
 )
 
-// certificate returns a self-signed certificate of the key. Its dates and names
-// are the same for everybody: peers look at the key alone.
-func certificate(key crypto.Signer) (tls.Certificate, error) {
+// Certificate returns a self-signed certificate of the key. Its dates and names
+// are the same for everybody: peers look at the key alone. It fails unless the key is
+// an Ed25519 key.
+func Certificate(key crypto.Signer) (tls.Certificate, error) {
 	public, ok := key.Public().(ed25519.PublicKey)
 	if !ok {
-		return tls.Certificate{}, fmt.Errorf("quic: a key of type %T, expected Ed25519", key.Public())
+		return tls.Certificate{}, fmt.Errorf("link: a key of type %T, expected Ed25519", key.Public())
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
@@ -29,28 +30,29 @@ func certificate(key crypto.Signer) (tls.Certificate, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, public, key)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("quic: making a certificate: %w", err)
+		return tls.Certificate{}, fmt.Errorf("link: making a certificate: %w", err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
-// peerOf returns whose key the other side has proved to hold.
-func peerOf(state *tls.ConnectionState) (refs.PeerID, error) {
+// PeerOf returns whose key the other side has proved to hold. It fails if the peer did
+// not show exactly one certificate, of an Ed25519 key.
+func PeerOf(state *tls.ConnectionState) (refs.PeerID, error) {
 	if len(state.PeerCertificates) != 1 {
-		return refs.PeerID{}, fmt.Errorf("quic: the peer showed %d certificates, expected 1", len(state.PeerCertificates))
+		return refs.PeerID{}, fmt.Errorf("link: the peer showed %d certificates, expected 1", len(state.PeerCertificates))
 	}
 	cert := state.PeerCertificates[0]
 	key, ok := cert.PublicKey.(ed25519.PublicKey)
 	if !ok {
-		return refs.PeerID{}, fmt.Errorf("quic: the peer's key is of type %T, expected Ed25519", cert.PublicKey)
+		return refs.PeerID{}, fmt.Errorf("link: the peer's key is of type %T, expected Ed25519", cert.PublicKey)
 	}
 	return refs.PeerIDFromKey(key)
 }
 
-// config returns the TLS settings of either side. verify is called with the peer
+// Config returns the TLS settings of either side. verify is called with the peer
 // of every connection and decides. TLS proves that the peer holds its certificate's
 // key; who signed the certificate is of no interest.
-func config(cert tls.Certificate, verify func(refs.PeerID) error) *tls.Config {
+func Config(cert tls.Certificate, verify func(refs.PeerID) error) *tls.Config {
 	return &tls.Config{
 		Certificates:           []tls.Certificate{cert},
 		NextProtos:             []string{transport.Protocol},
@@ -61,9 +63,9 @@ func config(cert tls.Certificate, verify func(refs.PeerID) error) *tls.Config {
 		// Not VerifyPeerCertificate, which is not called for resumed sessions.
 		VerifyConnection: func(state tls.ConnectionState) error {
 			if state.NegotiatedProtocol != transport.Protocol {
-				return errors.New("quic: the peer speaks another protocol")
+				return errors.New("link: the peer speaks another protocol")
 			}
-			peer, err := peerOf(&state)
+			peer, err := PeerOf(&state)
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,107 @@
+package repo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+
+	"github.com/constl/constl/object/durable"
+	"github.com/constl/constl/refs"
+	"github.com/constl/constl/transport"
+	"github.com/constl/constl/transport/link"
+	"github.com/constl/constl/transport/quic"
+	"github.com/constl/constl/transport/reach"
+	"github.com/constl/constl/transport/tcp"
+)
+
+// exchange syncs with the peers of an address, one after the other, until
+// everything has come: one goes on where another stopped.
+func (r *Repo) exchange(ctx context.Context, url refs.URL, key *refs.Key, req *transport.SyncRequest, sink transport.Sink) (transport.Stats, error) {
+	var sum transport.Stats
+	err := r.dial(ctx, url, key, func(conn link.Conn) error {
+		stream, err := conn.OpenStream(ctx)
+		if err != nil {
+			return err
+		}
+		before := sum
+		res, err := transport.Sync(ctx, stream, req, sink, &transport.SyncOptions{
+			Progress: func(p transport.Progress) { r.o.Progress("receiving objects", before.BytesIn+p.Bytes, 0) },
+		})
+		sum.Add(res.Stats)
+		req.Resume = req.Resume || res.Stats.Objects > 0
+		return err
+	})
+	return sum, err
+}
+
+// dial connects to the peers of an address, one after the other, until use returns
+// without an error for which another peer may make up.
+func (r *Repo) dial(ctx context.Context, url refs.URL, key *refs.Key, use func(link.Conn) error) error {
+	var failed []error
+	for _, a := range url.Peers {
+		if a.Host == "" {
+			failed = append(failed, fmt.Errorf("%w: the address of %s is not known", link.ErrUnreachable, a.Peer.Short()))
+			continue
+		}
+		conn, err := r.connect(ctx, a, key)
+		if err == nil {
+			err = errors.Join(use(conn), conn.Close())
+			if err == nil || ctx.Err() != nil || !another(err) {
+				return err
+			}
+		}
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
+
+// another reports whether the error says nothing about what another peer would do.
+func another(err error) bool {
+	for _, class := range []error{
+		link.ErrClosed, transport.ErrDisconnected, transport.ErrStalled, transport.ErrBusy, transport.ErrInternal,
+		transport.ErrIncomplete, transport.ErrNotFound, refs.ErrFrozen,
+	} {
+		if errors.Is(err, class) {
+			return true
+		}
+	}
+	return false
+}
+
+// connect connects to one peer, over what has worked the last time first.
+func (r *Repo) connect(ctx context.Context, a refs.Address, key *refs.Key) (*reach.Conn, error) {
+	carriers := r.readCarriers()
+	conn, err := reach.Dial(ctx, net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port))), a.Peer, key, &reach.Options{
+		QUIC:   &quic.Options{HandshakeTimeout: r.o.Patience},
+		TCP:    &tcp.Options{HandshakeTimeout: r.o.Patience},
+		Prefer: carriers[a.Peer],
+	})
+	if err != nil {
+		return nil, err
+	}
+	if known := carriers[a.Peer]; known != conn.Carrier && (known != "" || conn.Carrier != reach.QUIC) {
+		carriers[a.Peer] = conn.Carrier
+		r.writeCarriers(carriers)
+	}
+	return conn, nil
+}
+
+// readCarriers returns over what peers were reached that QUIC has not reached
+// once. It is a saving alone: a file that can't be read is as good as none.
+func (r *Repo) readCarriers() map[refs.PeerID]reach.Carrier {
+	carriers := make(map[refs.PeerID]reach.Carrier)
+	if data, err := os.ReadFile(r.path(carriersFile)); err == nil {
+		_ = json.Unmarshal(data, &carriers)
+	}
+	return carriers
+}
+
+func (r *Repo) writeCarriers(carriers map[refs.PeerID]reach.Carrier) {
+	if data, err := json.MarshalIndent(carriers, "", " "); err == nil {
+		_ = durable.WriteFile(r.path(carriersFile), append(data, '\n'), 0o644)
+	}
+}
