@@ -10,6 +10,8 @@ import (
 // pairing finds the rows of a table without a key that were most likely edited.
 type pairing struct {
 	columns []shared
+	// apart says that a pair stays two rows, the old one before the new one.
+	apart bool
 }
 
 // shared is a column of both versions.
@@ -33,16 +35,21 @@ func (t *Table) pairing() *pairing {
 	if t.compared == nil || len(t.compared.Key) > 0 {
 		return nil
 	}
-	p := &pairing{}
-	for i, f := range t.New.Schema.Fields {
-		if a := t.Old.Schema.Column(f.ID); a >= 0 {
-			p.columns = append(p.columns, shared{ColumnName(t.New.Schema, i), a, i})
-		}
-	}
+	p := &pairing{columns: t.shared()}
 	if len(p.columns) < 2 {
 		return nil
 	}
 	return p
+}
+
+// shared returns the columns that both versions have.
+func (t *Table) shared() (list []shared) {
+	for i, f := range t.New.Schema.Fields {
+		if a := t.Old.Schema.Column(f.ID); a >= 0 {
+			list = append(list, shared{ColumnName(t.New.Schema, i), a, i})
+		}
+	}
+	return list
 }
 
 // rows yields the rows of all with pairs joined.
@@ -63,6 +70,12 @@ func (p *pairing) rows(all iter.Seq2[Row, error]) iter.Seq2[Row, error] {
 			if err != nil {
 				yield(Row{}, err)
 				return
+			}
+			if row.Kind == tabular.RowModified {
+				if !flush() || !yield(row, nil) {
+					return
+				}
+				continue
 			}
 			// How many rows of both versions stand before it says what place it has.
 			place := row.New - added
@@ -118,7 +131,7 @@ func (p *pairing) join(hunk []Row) []Row {
 		b := best[i*(m+1)+j]
 		switch s := alike[i*m+j]; {
 		case s > 0 && b == s+best[(i+1)*(m+1)+j+1]:
-			out = append(out, p.modified(&olds[i], &news[j]))
+			out = p.pair(out, &olds[i], &news[j])
 			i, j = i+1, j+1
 		case b == best[(i+1)*(m+1)+j]:
 			out = append(out, olds[i])
@@ -149,7 +162,7 @@ func (p *pairing) joinInOrder(olds, news []Row) []Row {
 		out = append(append(out, olds[:dropOld]...), news[:dropNew]...)
 		olds, news = olds[dropOld:], news[dropNew:]
 		if dropOld == 0 || dropNew == 0 {
-			out = append(out, p.modified(&olds[0], &news[0]))
+			out = p.pair(out, &olds[0], &news[0])
 			olds, news = olds[1:], news[1:]
 		}
 	}
@@ -174,6 +187,14 @@ func (p *pairing) alike(a, b *Row) int {
 		return 0
 	}
 	return equal
+}
+
+// pair adds two rows that are one, edited.
+func (p *pairing) pair(out []Row, a, b *Row) []Row {
+	if p.apart {
+		return append(out, *a, *b)
+	}
+	return append(out, p.modified(a, b))
 }
 
 func (p *pairing) modified(a, b *Row) Row {

@@ -51,12 +51,18 @@ func (t *Table) Rows(ctx context.Context) iter.Seq2[Row, error] {
 
 // Paired yields the rows as [Table.Rows] does, but in a table without a key a
 // deleted row and an added one in its place are one modified row if at least half
-// of their cells are equal.
+// of their cells are equal. In a table with a key, or of one column, they stay two,
+// the deleted one first.
 func (t *Table) Paired(ctx context.Context) iter.Seq2[Row, error] {
-	if p := t.pairing(); p != nil {
-		return p.rows(t.Rows(ctx))
+	p := t.pairing()
+	switch {
+	case p != nil:
+	case t.compared != nil:
+		p = &pairing{columns: t.shared(), apart: true}
+	default:
+		return t.Rows(ctx)
 	}
-	return t.Rows(ctx)
+	return p.rows(t.Rows(ctx))
 }
 
 // count sets what the table says of its rows, and keeps these if they are few.

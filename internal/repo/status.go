@@ -2,12 +2,15 @@ package repo
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/constl/constl/internal/worktree"
+	"github.com/constl/constl/merge"
 	"github.com/constl/constl/object"
 )
 
@@ -18,6 +21,17 @@ type Status struct {
 	// Merging is the commit that is being merged, or zero.
 	Merging   object.ID
 	Conflicts int // of the merge, still open
+	// Remotes says how the branch stands to that of the same name at every remote that
+	// was seen to have one, sorted by the remotes' names.
+	Remotes []RemoteStatus
+}
+
+// RemoteStatus says how a branch stands to that of a remote, as it was last seen.
+type RemoteStatus struct {
+	Branch string    `json:"branch"` // such as "origin/main"
+	Commit object.ID `json:"commit"`
+	Ahead  int       `json:"ahead"`  // commits that the remote does not have
+	Behind int       `json:"behind"` // commits that only the remote has
 }
 
 // FileChange is one file that differs.
@@ -52,6 +66,9 @@ func (r *Repo) Status(ctx context.Context) (*Status, error) {
 			return nil, err
 		}
 	}
+	if st.Remotes, err = r.remoteStatus(ctx, head); err != nil {
+		return nil, err
+	}
 	merging, err := r.readMerge()
 	if err != nil || merging == nil {
 		return st, err
@@ -59,6 +76,32 @@ func (r *Repo) Status(ctx context.Context) (*Status, error) {
 	st.Merging = merging.Theirs
 	st.Conflicts, err = r.openConflicts(merging)
 	return st, err
+}
+
+func (r *Repo) remoteStatus(ctx context.Context, head Head) (list []RemoteStatus, err error) {
+	if head.Commit.IsZero() || head.Branch == "" {
+		return nil, nil
+	}
+	seen, err := r.readRemotes()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		target, ok := seen[name].Refs[head.Branch]
+		if !ok {
+			continue
+		}
+		s := RemoteStatus{Branch: name + "/" + head.Branch.Short(), Commit: target}
+		s.Ahead, s.Behind, err = merge.AheadBehind(ctx, r.store, head.Commit, target)
+		if errors.Is(err, object.ErrNotFound) {
+			continue // it was seen, but not fetched to the end
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
 }
 
 // treeOf returns the tree of a commit; that of no commit is zero.

@@ -3,7 +3,6 @@ package repo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -51,31 +50,8 @@ func (s *snapshot) storeTable(ctx context.Context, f worktree.File, old object.T
 	}
 	s.r.keepTrace(old.ID, res.Trace)
 	note.Table = &TableInfo{ID: res.Table, Rows: res.Rows, Schema: res.Schema, New: o.Parent == nil, KeyInferred: res.KeyInferred}
-	note.Note = tableNote(res)
+	note.Note = strings.Join(res.Notes(), "; ")
 	return object.TreeEntry{Type: object.TypeTable, ID: res.Table, Size: res.Size, Sum: res.Sum}, note, nil
-}
-
-// tableNote says what a person should know of a table that was read.
-func tableNote(res *csv.Result) string {
-	var notes []string
-	if len(res.KeyMissing) > 0 {
-		notes = append(notes, fmt.Sprintf("the primary key names columns that are not in the file (%s); rows are compared whole until datapackage.json is changed",
-			strings.Join(res.KeyMissing, ", ")))
-	}
-	odd := res.Oddities
-	for _, o := range []struct {
-		n    int64
-		what string
-	}{{odd.ShortRows, "with fewer cells than the header"}, {odd.LongRows, "with more cells than the header"}} {
-		if o.n > 0 {
-			noun := "rows"
-			if o.n == 1 {
-				noun = "row"
-			}
-			notes = append(notes, fmt.Sprintf("%d %s %s", o.n, noun, o.what))
-		}
-	}
-	return strings.Join(notes, "; ")
 }
 
 // encodingOf returns the encoding of a table's file.

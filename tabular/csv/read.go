@@ -251,33 +251,19 @@ func fieldType(f *tabular.Field, stats *tabular.CellStats, o *ReadOptions) tabul
 // understood.
 func (res *Result) Notes() []string {
 	var notes []string
-	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
-	l, odd := res.Layout, &res.Oddities
-	if !l.Header {
-		note("the file has no header; its fields are named column1 to column%d", len(res.Schema.Fields))
-	}
-	if l.Encoding == Windows1252 {
-		note("the text is not UTF-8; it is shown as %s", l.Encoding)
-	}
-	if len(l.Preamble) > 0 {
-		note("%d bytes stand above the table and are kept as they are", len(l.Preamble))
+	if len(res.KeyMissing) > 0 && !res.KeyInferred {
+		notes = append(notes, fmt.Sprintf("the primary key names columns that are not in the file (%s); rows are compared whole until datapackage.json is changed",
+			strings.Join(res.KeyMissing, ", ")))
 	}
 	for _, x := range []struct {
 		n    int64
-		text string
-	}{
-		{odd.ShortRows, "rows have fewer cells than there are fields"},
-		{odd.LongRows, "rows have more cells than there are fields; the cells beyond are kept but belong to no field"},
-		{odd.LineEnds, "rows end otherwise than the rest"},
-		{odd.Between, "times blank lines or comments stand between rows"},
-		{odd.Spelling, "cells have quotes that do not follow the rules of CSV"},
-	} {
-		if x.n > 0 {
-			note("%d %s", x.n, x.text)
+		what string
+	}{{res.Oddities.ShortRows, "with fewer cells than the header"}, {res.Oddities.LongRows, "with more cells than the header"}} {
+		if x.n == 1 {
+			notes = append(notes, "1 row "+x.what)
+		} else if x.n > 1 {
+			notes = append(notes, fmt.Sprintf("%d rows %s", x.n, x.what))
 		}
-	}
-	if len(res.KeyMissing) > 0 && !res.KeyInferred {
-		note("the key names %q, which the file does not have; rows are compared whole", res.KeyMissing)
 	}
 	return notes
 }

@@ -166,7 +166,7 @@ func (c *command) showDiff(d *changes.Set, head func(c *command)) error {
 	switch {
 	case c.Bool("html"):
 		o.Title = "Differences"
-		if words := strings.Join(c.words(), " "); words != "" {
+		if words := strings.Join(c.words(), " → "); words != "" {
 			o.Title += ": " + words
 		}
 		return diffview.HTML(c.ctx(), c.env.Stdout, d, o)

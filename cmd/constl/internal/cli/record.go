@@ -16,7 +16,8 @@ func (a *app) statusCommand() *cli.Command {
 		Usage: "show which files have changed since the last commit",
 		Description: "Files that did not change are not read.\n" +
 			"JSON: {\"branch\", \"commit\", \"clean\", \"changes\":[{\"path\",\"status\"}], \"merging\", \"conflicts\",\n" +
-			"\"proposals_waiting\": n for your answer, \"own_proposals_waiting\": n of yours}",
+			"\"proposals_waiting\": n for your answer, \"own_proposals_waiting\": n of yours,\n" +
+			"\"remotes\":[{\"branch\",\"commit\",\"ahead\",\"behind\"}]}, of what remotes were last seen to have",
 		Action: a.action(runStatus),
 	}
 }
@@ -36,17 +37,19 @@ func runStatus(c *command) error {
 		}
 		if c.asJSON() {
 			return c.printJSON(struct {
-				Branch    string            `json:"branch"`
-				Commit    object.ID         `json:"commit"`
-				Clean     bool              `json:"clean"`
-				Changes   []repo.FileChange `json:"changes"`
-				Merging   object.ID         `json:"merging,omitzero"`
-				Conflicts int               `json:"conflicts"`
-				Others    int               `json:"proposals_waiting"`
-				Own       int               `json:"own_proposals_waiting"`
-			}{st.Head.Branch.Short(), st.Head.Commit, st.Clean(), notNil(st.Changes), st.Merging, st.Conflicts, others, own})
+				Branch    string              `json:"branch"`
+				Commit    object.ID           `json:"commit"`
+				Clean     bool                `json:"clean"`
+				Changes   []repo.FileChange   `json:"changes"`
+				Merging   object.ID           `json:"merging,omitzero"`
+				Conflicts int                 `json:"conflicts"`
+				Others    int                 `json:"proposals_waiting"`
+				Own       int                 `json:"own_proposals_waiting"`
+				Remotes   []repo.RemoteStatus `json:"remotes"`
+			}{st.Head.Branch.Short(), st.Head.Commit, st.Clean(), notNil(st.Changes), st.Merging, st.Conflicts, others, own, notNil(st.Remotes)})
 		}
 		c.printHead(st.Head)
+		c.printRemotes(st.Remotes)
 		c.noteMaintainer(r, st.Head.Branch)
 		if err := c.notePending(r); err != nil {
 			return err
@@ -67,6 +70,23 @@ func runStatus(c *command) error {
 		}
 		return nil
 	})
+}
+
+// printRemotes says how the branch stands to those of remotes.
+func (c *command) printRemotes(list []repo.RemoteStatus) {
+	for _, s := range list {
+		ahead, behind := plural(int64(s.Ahead), "commit"), plural(int64(s.Behind), "commit")
+		switch {
+		case s.Ahead > 0 && s.Behind > 0:
+			c.print("  diverged from %s: %s here and %s there\n", s.Branch, ahead, behind)
+		case s.Ahead > 0:
+			c.print("  %s ahead of %s\n", ahead, s.Branch)
+		case s.Behind > 0:
+			c.print("  %s behind %s; take them over: constl pull\n", behind, s.Branch)
+		default:
+			c.print("  the same as %s\n", s.Branch)
+		}
+	}
 }
 
 // noteMaintainer says what becomes of commits here if this device's word does not
