@@ -78,17 +78,23 @@ type Repo struct {
 	speakerID refs.PeerID
 }
 
+// InitOptions say what dataset to make.
+type InitOptions struct {
+	Name string // "" stands for the folder's own
+	// Private lets only the people whom the identity lists read the dataset.
+	Private bool
+}
+
 // Init makes a dataset of the folder dir, which is made if it is not there, with
 // this device's owner as its maintainer. Files that lie in the folder stay as
-// they are. An empty name stands for the folder's own. It fails with
-// [ErrExists] if the folder is a dataset already.
-func Init(ctx context.Context, dir, name string, o *Options) (*Repo, error) {
+// they are. It fails with [ErrExists] if the folder is a dataset already.
+func Init(ctx context.Context, dir string, what InitOptions, o *Options) (*Repo, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("making a dataset: %w", err)
 	}
-	if name == "" {
-		name = filepath.Base(dir)
+	if what.Name == "" {
+		what.Name = filepath.Base(dir)
 	}
 	r := newRepo(dir, o)
 	key, err := refs.OpenKey(ctx, r.o.Home)
@@ -108,7 +114,11 @@ func Init(ctx context.Context, dir, name string, o *Options) (*Repo, error) {
 	} else if signs != key.PeerID() {
 		maintainer.Devices = append(maintainer.Devices, refs.Device{Key: signs, Name: "ssh-agent"})
 	}
-	identity, err := refs.SignIdentity(refs.NewIdentity(name, maintainer, r.o.Now()), key)
+	first := refs.NewIdentity(what.Name, maintainer, r.o.Now())
+	if what.Private {
+		first.Audience, first.Proposers = refs.PeopleOnly, refs.ProposePeople
+	}
+	identity, err := refs.SignIdentity(first, key)
 	if err != nil {
 		return nil, fmt.Errorf("making a dataset: %w", err)
 	}

@@ -36,7 +36,7 @@ func person(t testing.TB) *Options {
 // dataset makes a dataset in a folder of its own.
 func dataset(t testing.TB, o *Options) *Repo {
 	t.Helper()
-	r, err := Init(t.Context(), filepath.Join(t.TempDir(), "d"), "d", o)
+	r, err := Init(t.Context(), filepath.Join(t.TempDir(), "d"), InitOptions{Name: "d"}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestInitLeavesFilesAndIsMadeOnce(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "t.csv"), []byte("id\n1\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Init(t.Context(), dir, "", o)
+	r, err := Init(t.Context(), dir, InitOptions{Name: ""}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestInitLeavesFilesAndIsMadeOnce(t *testing.T) {
 	if err != nil || chain.Current().Name != filepath.Base(dir) {
 		t.Errorf("the name is not the folder's: %v, %v", chain.Current().Name, err)
 	}
-	if _, err := Init(t.Context(), dir, "other", o); !errors.Is(err, ErrExists) {
+	if _, err := Init(t.Context(), dir, InitOptions{Name: "other"}, o); !errors.Is(err, ErrExists) {
 		t.Errorf("a second Init: %v", err)
 	}
 	sound(t, r)
@@ -165,7 +165,7 @@ func TestInitThatFailsLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	if _, err := Init(ctx, filepath.Join(parent, "d"), "d", o); !errors.Is(err, context.Canceled) {
+	if _, err := Init(ctx, filepath.Join(parent, "d"), InitOptions{Name: "d"}, o); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(parent, "*")); len(left) > 0 {
@@ -185,7 +185,7 @@ func TestInitGoesOverOneThatWasCut(t *testing.T) {
 	if _, err := Open(t.Context(), r.Dir, o); !errors.Is(err, ErrNotDataset) {
 		t.Errorf("half a dataset opens: %v", err)
 	}
-	again, err := Init(t.Context(), r.Dir, "again", o)
+	again, err := Init(t.Context(), r.Dir, InitOptions{Name: "again"}, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,7 +108,7 @@ func TestCutCloneGoesOnWhereItStopped(t *testing.T) {
 	if _, err := Open(t.Context(), dir, o); !errors.Is(err, ErrNotDataset) {
 		t.Errorf("half a clone opens: %v", err)
 	}
-	if _, err := Init(t.Context(), dir, "x", o); !errors.Is(err, ErrExists) {
+	if _, err := Init(t.Context(), dir, InitOptions{Name: "x"}, o); !errors.Is(err, ErrExists) {
 		t.Errorf("half a clone is made a dataset: %v", err)
 	}
 

@@ -143,7 +143,7 @@ func (a *app) commands() []*cli.Command {
 		a.mergeCommand(), a.cherryPickCommand(), a.revertCommand(), a.conflictsCommand(), a.resolveCommand(),
 		a.proposeCommand(), a.proposalsCommand(), a.reviewCommand(), a.acceptCommand(), a.declineCommand(),
 		a.mergeFileCommand(), a.gitDriverCommand(),
-		a.maintainerCommand(), a.deviceCommand(), a.keyCommand(),
+		a.maintainerCommand(), a.readerCommand(), a.deviceCommand(), a.keyCommand(),
 		a.citeCommand(), a.validateCommand(), a.verifyCommand(), a.fsckCommand(), a.gcCommand(),
 		a.tourCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
 	}

@@ -15,7 +15,10 @@ func (a *app) initCommand() *cli.Command {
 		Usage: "make a dataset of a folder, with you as its maintainer",
 		Description: "The files in the folder stay as they are; record them with constl commit.\n" +
 			"JSON: {\"dataset\", \"dir\", \"peer\"}",
-		Flags:  []cli.Flag{&cli.StringFlag{Name: "name", Usage: "the dataset's `NAME` (default: the folder's)"}},
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "name", Usage: "the dataset's `NAME` (default: the folder's)"},
+			&cli.BoolFlag{Name: "private", Usage: "only those whom you list may read it: constl reader add"},
+		},
 		Action: a.action(runInit),
 	}
 }
@@ -29,7 +32,7 @@ func runInit(c *command) error {
 	if len(args) == 1 {
 		dir = c.env.path(args[0])
 	}
-	r, err := repo.Init(c.ctx(), dir, c.String("name"), c.options(nil))
+	r, err := repo.Init(c.ctx(), dir, repo.InitOptions{Name: c.String("name"), Private: c.Bool("private")}, c.options(nil))
 	if err != nil {
 		return err
 	}
