@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -71,5 +72,33 @@ func BenchmarkScatteredEdits(b *testing.B) {
 		}
 		b.ReportMetric(float64(r.Stats.GroupsReused), "reused")
 		b.ReportMetric(float64(r.Stats.RowsMerged), "rows")
+	}
+}
+
+// BenchmarkSortedAnew merges scattered edits with the same rows in another order.
+func BenchmarkSortedAnew(b *testing.B) {
+	const rows = 200_000
+	st := mem.New()
+	put := func(data []byte, parent *tabular.Table) *tabular.Table {
+		r, err := csv.Read(context.Background(), st, bytes.NewReader(data), &csv.ReadOptions{Name: "t.csv", Parent: parent})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return open(b, st, r.Table)
+	}
+	data := observations(rows, nil)
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	slices.SortStableFunc(lines[1:len(lines)-1], func(x, y []byte) int {
+		return bytes.Compare(bytes.SplitN(x, []byte(","), 3)[1], bytes.SplitN(y, []byte(","), 3)[1])
+	})
+	base := put(data, nil)
+	ours, theirs := put(observations(rows, scattered(rows, 50, 7, "1.11")), base), put(bytes.Join(lines, nil), base)
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := merge.Tables(context.Background(), st, base, ours, theirs, csvOptions)
+		if err != nil || len(r.Conflicts) > 0 {
+			b.Fatal(err, r)
+		}
+		b.ReportMetric(float64(r.Stats.GroupsReused), "reused")
 	}
 }

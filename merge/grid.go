@@ -80,6 +80,7 @@ type grid struct {
 	groups []*tabular.Group
 	cells  [][]tabular.Cells // by merged column, by group
 	last   int               // the group of the last look-up
+	far    *farRows          // not nil if the cells are not held, but for those of columns in cells
 }
 
 // openGrid opens a span. Groups that are in shared are taken from there, and
@@ -106,6 +107,14 @@ func (g *grid) rows() int { return g.starts[len(g.starts)-1] }
 
 // load makes columns ready; those that the side does not have are skipped.
 func (g *grid) load(ctx context.Context, cols ...int) error {
+	if g.far != nil {
+		return nil
+	}
+	return g.hold(ctx, cols...)
+}
+
+// hold is load, even if the grid's cells are not held otherwise.
+func (g *grid) hold(ctx context.Context, cols ...int) error {
 	for _, c := range cols {
 		own := g.side.cols[c]
 		if own < 0 || g.cells[c] != nil {
@@ -113,6 +122,13 @@ func (g *grid) load(ctx context.Context, cols ...int) error {
 		}
 		list := make([]tabular.Cells, len(g.groups))
 		for i, group := range g.groups {
+			if g.far != nil {
+				// A group keeps what it decoded as long as it is kept itself.
+				var err error
+				if group, err = g.side.table.Group(ctx, group.Ref); err != nil {
+					return err
+				}
+			}
 			cells, err := group.Cells(ctx, own)
 			if err != nil {
 				return err
@@ -143,7 +159,10 @@ func (g *grid) locate(row int) (group, at int) {
 // cell returns a cell's text; empty if the side does not have the column.
 func (g *grid) cell(row, col int) []byte {
 	list := g.cells[col]
-	if len(list) == 0 {
+	if list == nil {
+		if g.far != nil && g.has(col) {
+			return g.far.cell(row, col)
+		}
 		return nil
 	}
 	group, at := g.locate(row)

@@ -118,6 +118,10 @@ func TestManyGroups(t *testing.T) {
 				t.Errorf("%d rows in the statistics", r.Stats.Rows)
 			}
 			checkSymmetry(t, st, b, o, th, r, nil)
+			far, err := merge.Tables(t.Context(), st, b, o, th, merge.Options{}.LeaveCells(1))
+			if err != nil || far.Table != r.Table || len(far.Conflicts) > 0 {
+				t.Errorf("another table if no cells are held: %v, %v", err, far)
+			}
 		})
 	}
 }

@@ -54,48 +54,45 @@ func matchKeyed(ctx context.Context, base, side *grid, key []int) (*match, error
 		return identity(base.rows()), nil
 	}
 	for _, g := range []*grid{base, side} {
-		if err := g.load(ctx, key...); err != nil {
+		if err := g.hold(ctx, key...); err != nil {
 			return nil, err
 		}
 	}
 	m := newMatch(base.rows(), side.rows())
 	head, tail := m.trim(base, side, key)
-	at := make(map[string]int, base.rows()-head-tail)
-	var buf []byte
+	at := newRowIndex(base, key, base.rows()-head-tail)
 	for i := head; i < base.rows()-tail; i++ {
-		buf = base.key(buf[:0], i, key)
-		if _, twice := at[string(buf)]; twice {
+		if _, twice := at.add(i); twice {
 			return nil, duplicate(base.texts(i, key))
 		}
-		at[string(buf)] = i
 	}
-	added := make(map[string]bool)
+	added := newRowIndex(side, key, 0)
 	for j := head; j < side.rows()-tail; j++ {
-		buf = side.key(buf[:0], j, key)
-		i, inBase := at[string(buf)]
-		if added[string(buf)] || inBase && m.toSide[i] >= 0 {
+		i, inBase := at.find(side, j)
+		twice := inBase && m.toSide[i] >= 0
+		if !inBase {
+			_, twice = added.add(j)
+		}
+		if twice {
 			return nil, duplicate(side.texts(j, key))
 		}
 		if inBase {
 			m.join(i, j)
-		} else {
-			added[string(buf)] = true
 		}
 	}
 	return m, m.checkAdded(side, head, tail, key, added)
 }
 
 // checkAdded fails if a row that was added has the key of one at either end.
-func (m *match) checkAdded(side *grid, head, tail int, key []int, added map[string]bool) error {
-	if len(added) == 0 {
+func (m *match) checkAdded(side *grid, head, tail int, key []int, added *rowIndex) error {
+	if added.used == 0 {
 		return nil
 	}
-	var buf []byte
 	for j := range m.toBase {
 		if j >= head && j < side.rows()-tail {
 			continue
 		}
-		if buf = side.key(buf[:0], j, key); added[string(buf)] {
+		if _, found := added.find(side, j); found {
 			return duplicate(side.texts(j, key))
 		}
 	}

@@ -62,4 +62,6 @@ type Options struct {
 	Keep func(path string, executable bool, print func(io.Writer) error) error
 	// Workers bounds the goroutines that encode tables; 0 stands for one a processor.
 	Workers int
+
+	farFrom int // for tests: the rows of a region from which on its cells are not held
 }

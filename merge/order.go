@@ -37,6 +37,9 @@ func (o *ordering) run() (order []int32, conflict bool) {
 	if agree {
 		return w.lay(spine, ours, theirs, nil), false
 	}
+	if spine, ok := o.movedByOne(ours, theirs, posOurs, posTheirs); ok {
+		return w.lay(spine, ours, theirs, nil), false
+	}
 	placer, clash := o.placers(ours, theirs, posOurs, posTheirs)
 	if !clash {
 		fixed := slices.DeleteFunc(slices.Clone(spine), func(t int32) bool { return placer[t] != 0 })
@@ -49,6 +52,35 @@ func (o *ordering) run() (order []int32, conflict bool) {
 		spine = other
 	}
 	return w.lay(spine, ours, theirs, nil), true
+}
+
+// movedByOne returns what both sides have in the order of the side that moved some of
+// it, if the other moved nothing and they added nothing in common.
+func (o *ordering) movedByOne(ours, theirs, posOurs, posTheirs []int32) (spine []int32, ok bool) {
+	inBase := 0
+	lastOurs, lastTheirs := int32(-1), int32(-1)
+	keptOurs, keptTheirs := true, true
+	for _, t := range o.base {
+		if posOurs[t] < 0 || posTheirs[t] < 0 {
+			continue
+		}
+		inBase++
+		keptOurs, keptTheirs = keptOurs && posOurs[t] > lastOurs, keptTheirs && posTheirs[t] > lastTheirs
+		lastOurs, lastTheirs = posOurs[t], posTheirs[t]
+	}
+	seq, other := theirs, posOurs
+	switch {
+	case keptOurs == keptTheirs:
+		return nil, false
+	case keptTheirs:
+		seq, other = ours, posTheirs
+	}
+	for _, t := range seq {
+		if other[t] >= 0 {
+			spine = append(spine, t)
+		}
+	}
+	return spine, len(spine) == inBase
 }
 
 func (o *ordering) living(seq []int32) []int32 {

@@ -141,6 +141,10 @@ func TestMergeIsWhatBothSidesDid(t *testing.T) {
 			}
 		}
 		checkBack(r, t, st, [3]*tabular.Table{b, o, th}, got, nil)
+		far, err := merge.Tables(context.Background(), st, b, o, th, merge.Options{}.LeaveCells(1))
+		if err != nil || far.Table != got.Table || !slices.EqualFunc(far.Conflicts, got.Conflicts, func(a, b merge.Conflict) bool { return a.String() == b.String() }) {
+			r.Fatalf("otherwise if no cells are held: %v, %v, %v", err, readRows(t, open(t, st, far.Table)), far.Conflicts)
+		}
 	})
 }
 

@@ -64,6 +64,10 @@ func sameGroups(a *side, at span, b *side, bt span) bool {
 		func(x, y tabular.GroupRef) bool { return x.ID == y.ID })
 }
 
+// orderedShare is the share of row groups, one in so many, that end alike where rows
+// kept their order.
+const orderedShare = 4
+
 // edgesOf returns for every edge between the base's groups the edge of the side
 // that stands opposite, or -1 where none does.
 func edgesOf(base, s *side) []int {
@@ -84,7 +88,11 @@ func edgesOf(base, s *side) []int {
 	var last pair
 	mark := func(upTo pair) {
 		a, b := base.groups[last.a:upTo.a], s.groups[last.b:upTo.b]
-		for _, p := range alignGroups(a, b, func(r tabular.GroupRef) int32 { return number(r.Tail) }) {
+		ends := alignGroups(a, b, func(r tabular.GroupRef) int32 { return number(r.Tail) })
+		if len(ends)*orderedShare < min(len(a), len(b)) {
+			ends = nil // the rows were put in another order, and these ends rise by chance
+		}
+		for _, p := range ends {
 			edges[last.a+p.a+1] = int(last.b + p.b + 1)
 		}
 		if edges[upTo.a] < 0 {
@@ -123,6 +131,9 @@ func (m *tableMerge) open(ctx context.Context, r *region) error {
 		}
 		r.grids[s] = g
 	}
+	if err := m.leaveCells(ctx, r); err != nil {
+		return err
+	}
 	for _, s := range []sideName{sideOurs, sideTheirs} {
 		var err error
 		switch {
@@ -140,7 +151,7 @@ func (m *tableMerge) open(ctx context.Context, r *region) error {
 			return err
 		}
 	}
-	return nil
+	return m.compareFar(ctx, r)
 }
 
 func (r *region) release() {
@@ -212,12 +223,18 @@ func (m *tableMerge) plan(ctx context.Context) error {
 	return nil
 }
 
-// keptCells is how many cells of regions are kept between the two passes.
-const keptCells = 2 << 20
+const (
+	keptCells = 2 << 20 // cells of regions that are kept between the two passes
+	farWeight = 8       // rows whose cells are not held that count as one cell
+)
 
 func (r *region) cells() int {
 	n := 0
 	for _, g := range r.grids {
+		if g.far != nil {
+			n += g.rows() / farWeight
+			continue
+		}
 		n += g.rows() * len(g.cells)
 	}
 	return n

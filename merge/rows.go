@@ -93,11 +93,12 @@ type rowMerge struct {
 	exceptions [3]map[int32][]tabular.Exception // by side, by row; cols are the result's
 	all        []int                            // every merged column
 	cells      [][]byte
+	first      sideName // from which a row is taken that both sides have as the base has it
 }
 
 // newRowMerge loads every column of the grids, of which some may be nil.
 func (m *tableMerge) newRowMerge(ctx context.Context, grids [3]*grid) (*rowMerge, error) {
-	v := &rowMerge{tableMerge: m, grids: grids, cells: make([][]byte, len(m.cols)), all: make([]int, len(m.cols))}
+	v := &rowMerge{tableMerge: m, grids: grids, first: sideOurs, cells: make([][]byte, len(m.cols)), all: make([]int, len(m.cols))}
 	for c := range v.all {
 		v.all[c] = c
 	}
@@ -134,6 +135,9 @@ func (r *gridRow) cell(col int) ([]byte, bool) {
 	if r.grid == nil || !r.grid.has(col) {
 		return nil, false
 	}
+	if r.grid.far != nil {
+		return r.grid.cell(r.grid.starts[r.group]+r.at, col), true
+	}
 	return r.grid.cells[col][r.group].At(r.at), true
 }
 
@@ -141,6 +145,9 @@ func (r *gridRow) cell(col int) ([]byte, bool) {
 func (v *rowMerge) write(sl slot) error {
 	v.stats.RowsMerged++
 	base, ours, theirs := v.row(&sl, sideBase), v.row(&sl, sideOurs), v.row(&sl, sideTheirs)
+	if s, ok := v.asItStands(&sl); ok {
+		return v.copyRow(&sl, s)
+	}
 	strict := v.options.Strict && v.editedTwice(&sl)
 	if strict {
 		v.reportRow(&sl, KindRowEdited, "both sides changed the row")
@@ -163,6 +170,24 @@ func (v *rowMerge) write(sl slot) error {
 		}
 	}
 	return v.out.add(v.cells, v.mergeExceptions(&sl))
+}
+
+// asItStands returns the side whose row is the result's, if that is known without a
+// look at the cells.
+func (v *rowMerge) asItStands(sl *slot) (sideName, bool) {
+	if v.grids[sideBase] == nil || v.grids[sideBase].far == nil {
+		return 0, false
+	}
+	return v.verbatimFrom(sl, v.first)
+}
+
+// copyRow appends the row of one side, whose cells are not held.
+func (v *rowMerge) copyRow(sl *slot, s sideName) error {
+	columns, at := v.grids[s].far.row(int(sl.in(s)))
+	for c := range columns {
+		v.cells[c] = columns[c].At(at)
+	}
+	return v.out.add(v.cells, v.mergeExceptions(sl))
 }
 
 func (v *rowMerge) keyTexts(sl *slot) []string {
@@ -223,6 +248,9 @@ func (v *rowMerge) reportRow(sl *slot, kind Kind, detail string) {
 // changed reports whether a side changed a row that the base has: some value of
 // it, not just a spelling, in a column that both have.
 func (v *rowMerge) changed(sl *slot, s sideName) bool {
+	if v.grids[s].far != nil && v.unchanged(sl, s) {
+		return false
+	}
 	for c := range v.cols {
 		base, inBase := v.cell(sl, sideBase, c)
 		text, in := v.cell(sl, s, c)

@@ -39,15 +39,23 @@ func (m *tableMerge) mergeRegion(ctx context.Context, r *region) error {
 	w.alive, disputed = v.survivors(slots)
 	order, clash := w.run()
 	m.stats.Reordered = m.stats.Reordered || clash
+	w = nil // as large as the slots
+	if r.grids[sideBase].far != nil {
+		return v.writeFar(ctx, slots, order, disputed)
+	}
 	for _, i := range order {
-		if disputed[i] {
-			v.reportDeleted(&slots[i])
-		}
-		if err := v.write(slots[i]); err != nil {
+		if err := v.writeSlot(slots, i, disputed); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (v *rowMerge) writeSlot(slots []slot, i int32, disputed map[int32]bool) error {
+	if disputed[i] {
+		v.reportDeleted(&slots[i])
+	}
+	return v.write(slots[i])
 }
 
 // sequence lists the slots in the order in which a version has them.

@@ -40,8 +40,11 @@ func (t *Table) unique(ctx context.Context, cols []int, batch int64) (bool, erro
 	return true, nil
 }
 
-// rowHashes returns the hash of each row's cells in the given columns.
-func (g *Group) rowHashes(ctx context.Context, dst []uint64, cols []int) ([]uint64, error) {
+// RowHashes appends to dst, of which only the memory is used, a 64-bit hash of each
+// row's cells in the given columns. Rows of equal cells have equal hashes in every
+// table; those of other rows are equal as rarely as chance has it. It fails as
+// [Group.Cells] does.
+func (g *Group) RowHashes(ctx context.Context, dst []uint64, cols []int) ([]uint64, error) {
 	dst = append(dst[:0], make([]uint64, g.Ref.Rows)...)
 	for _, col := range cols {
 		c, err := g.Cells(ctx, col)
@@ -116,7 +119,7 @@ func (p *hashPart) add(h uint64) bool {
 }
 
 func (s *hashSet) addGroup(ctx context.Context, g *Group, cols []int, pass, passes uint64) error {
-	hashes, err := g.rowHashes(ctx, nil, cols)
+	hashes, err := g.RowHashes(ctx, nil, cols)
 	if err != nil {
 		return err
 	}

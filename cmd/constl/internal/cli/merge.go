@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"runtime/debug"
 
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/merge"
@@ -76,6 +77,8 @@ func (c *command) bringIn(how func(*repo.Repo, context.Context, string, repo.Mer
 		return err
 	}
 	o := repo.MergeOptions{Message: c.String("message"), Strict: c.Bool("strict"), AllowViolations: c.Bool("allow-violations")}
+	// A merge of large tables holds little and turns over much.
+	defer debug.SetGCPercent(debug.SetGCPercent(50))
 	return c.open(func(r *repo.Repo) error {
 		m, err := how(r, c.ctx(), args[0], o)
 		if err != nil {
