@@ -1,6 +1,6 @@
 package merge
 
-import "github.com/cespare/xxhash/v2"
+import "hash/maphash"
 
 // rowIndex finds rows of a grid by their cells in some columns, which must be held.
 type rowIndex struct {
@@ -8,11 +8,12 @@ type rowIndex struct {
 	cols  []int
 	slots []int32 // 0: free, else the row + 1
 	used  int
+	seed  maphash.Seed
 	a, b  []byte
 }
 
 func newRowIndex(g *grid, cols []int, rows int) *rowIndex {
-	x := &rowIndex{grid: g, cols: cols}
+	x := &rowIndex{grid: g, cols: cols, seed: maphash.MakeSeed()}
 	x.slots = make([]int32, sizeFor(rows))
 	return x
 }
@@ -47,7 +48,7 @@ func (x *rowIndex) find(g *grid, row int) (int, bool) {
 
 func (x *rowIndex) look(g *grid, row int) (at, other int, found bool) {
 	x.a = g.key(x.a[:0], row, x.cols)
-	for at = int(xxhash.Sum64(x.a)) & (len(x.slots) - 1); x.slots[at] != 0; at = (at + 1) & (len(x.slots) - 1) {
+	for at = int(maphash.Bytes(x.seed, x.a)) & (len(x.slots) - 1); x.slots[at] != 0; at = (at + 1) & (len(x.slots) - 1) {
 		other = int(x.slots[at]) - 1
 		if x.b = x.grid.key(x.b[:0], other, x.cols); string(x.a) == string(x.b) {
 			return at, other, true
