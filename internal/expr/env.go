@@ -326,6 +326,8 @@ func (e *Env) errorOf(text string, iss *cel.Issues) error {
 	return &Error{Text: text, Line: max(1, first.Location.Line()), Column: max(0, first.Location.Column()) + 1, Msg: e.words(first.Message)}
 }
 
+var syntaxError = regexp.MustCompile(`^Syntax error: .*?(?:input|at:|at input) ?('.*?')`)
+
 var variableName = regexp.MustCompile(`@\d+`)
 
 // words says in the words of people what the library says in its own.
@@ -340,6 +342,12 @@ func (e *Env) words(msg string) string {
 	if name, ok := strings.CutPrefix(msg, "undeclared reference to '"); ok {
 		name, _, _ = strings.Cut(name, "'")
 		return e.unknown(name)
+	}
+	if m := syntaxError.FindStringSubmatch(msg); m != nil {
+		if strings.Contains(m[1], "<EOF>") {
+			return "the expression ends where something must follow"
+		}
+		return m[1] + " cannot stand here"
 	}
 	if strings.HasPrefix(msg, "found no matching overload for '_") {
 		op, _, _ := strings.Cut(strings.TrimPrefix(msg, "found no matching overload for '_"), "_'")

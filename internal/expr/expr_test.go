@@ -105,7 +105,8 @@ func TestErrors(t *testing.T) {
 		line, column int
 		says         string
 	}{
-		{"count >", 1, 8, "Syntax error"},
+		{"count >", 1, 8, "the expression ends where something must follow"},
+		{"count > > 1", 1, 9, "'>' cannot stand here"},
 		{"specis == ''", 1, 1, `there is no column "specis"; did you mean species?`},
 		{"count > 0 &&\n  tmep > 1", 2, 3, `there is no column "tmep"`},
 		{"temp_c * 2 > 0", 1, 8, "write 2.0 for 2"},

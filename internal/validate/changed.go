@@ -34,16 +34,18 @@ func (c *changedRows) others(ref tabular.GroupRef) []bool {
 	return skip
 }
 
-// touches reports whether a row was added, or has another value in one of the
-// columns.
-func (c *changedRows) touches(t *tabular.Table, cols []int) bool {
+// alters reports whether a row of both has another value in one of the columns.
+func (c *changedRows) alters(t *tabular.Table, cols []int) bool {
 	for _, col := range cols {
 		if c.fields[t.Schema.Fields[col].ID] {
 			return true
 		}
 	}
-	return c.added
+	return false
 }
+
+// touches reports whether a row was added or has another value in one of the columns.
+func (c *changedRows) touches(t *tabular.Table, cols []int) bool { return c.added || c.alters(t, cols) }
 
 // findChanged compares a table with its base. It reads what they do not share.
 func findChanged(ctx context.Context, base, now *tabular.Table) (*changedRows, error) {

@@ -266,7 +266,8 @@ func (p *plan) references(ctx context.Context, f *foreignPlan, found *tallies) e
 	if !ok {
 		return p.lostTarget(f, found, nil)
 	}
-	if skip, err := p.keepsReferences(ctx, f, target, there); skip || err != nil {
+	lost, err := p.mayLack(ctx, f, target, there)
+	if err != nil || p.changed != nil && !lost && !p.changed.touches(p.table, f.cols) {
 		return err
 	}
 	seed := maphash.MakeSeed()
@@ -293,7 +294,7 @@ func (p *plan) references(ctx context.Context, f *foreignPlan, found *tallies) e
 		count := int64(0)
 		err = from.eachGroup(ctx, func(hashes []keyHash, _ []int64) error {
 			for _, h := range hashes {
-				if passes > 1 && h.hash%passes != pass || set.has(h.hash) {
+				if passes > 1 && h.hash%passes != pass || set.has(h.hash) || !lost && !p.counts(h.row) {
 					continue
 				}
 				if count++; len(hits) < p.o.Limit {
@@ -310,30 +311,26 @@ func (p *plan) references(ctx context.Context, f *foreignPlan, found *tallies) e
 	return nil
 }
 
-// keepsReferences reports whether, since the base, nothing has changed that a
-// reference depends on.
-func (p *plan) keepsReferences(ctx context.Context, f *foreignPlan, target *tabular.Table, there []int) (bool, error) {
-	if p.changed == nil || p.changed.touches(p.table, f.cols) {
-		return false, nil
-	}
-	if f.path == p.path {
-		return p.changed.deleted == 0 && !p.changed.touches(target, there), nil
-	}
-	if p.in.OpenBase == nil {
+// mayLack reports whether the table that is referred to may have lost a key since
+// the base, so that rows that have not changed refer to nothing.
+func (p *plan) mayLack(ctx context.Context, f *foreignPlan, target *tabular.Table, there []int) (bool, error) {
+	switch {
+	case p.changed == nil:
+		return true, nil
+	case f.path == p.path:
+		return p.changed.deleted > 0 || p.changed.alters(target, there), nil
+	case p.in.OpenBase == nil:
 		return false, nil
 	}
 	before, err := p.in.OpenBase(ctx, f.path)
-	if err != nil || before == nil {
+	if err != nil || before == nil || before.ID == target.ID {
 		return false, err
-	}
-	if before.ID == target.ID {
-		return true, nil
 	}
 	changed, err := findChanged(ctx, before, target)
 	if err != nil {
 		return false, err
 	}
-	return changed.deleted == 0 && !changed.touches(target, there), nil
+	return changed.deleted > 0 || changed.alters(target, there), nil
 }
 
 // targetReader reads the keys of the table that is referred to, with what its own

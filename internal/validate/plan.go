@@ -36,6 +36,10 @@ type plan struct {
 
 	labels []labelHit
 
+	rowRules    []*rowRule
+	tableRules  []*tableRule
+	changeRules []*changeRule
+
 	blankRow, missingCell, extraCell int
 }
 
@@ -54,6 +58,7 @@ type columnPlan struct {
 	wrongType int
 	limits    []limit
 	texts     []textCheck // those that look at the text
+	vector    bool        // a rule needs its values
 }
 
 // limit is a minimum or a maximum.
@@ -98,6 +103,7 @@ func newPlan(ctx context.Context, in *Input, o *Options, t *Table) (*plan, []mis
 	p.extraCell = p.addCheck(check{rule: RuleExtraCell, severity: SeverityError, expected: p.cellsExpected(), noValue: true})
 	wrong = append(wrong, p.planFields()...)
 	wrong = append(wrong, p.planKeys()...)
+	wrong = append(wrong, p.planRules()...)
 	return p, wrong, nil
 }
 

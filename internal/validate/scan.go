@@ -13,70 +13,125 @@ import (
 	"github.com/constl/constl/tabular/csv"
 )
 
+// part is what was found in one row group.
+type part struct {
+	rows  int64
+	found *tallies
+	sums  []sums
+}
+
 // scan checks the table's row groups, several at a time.
 func (p *plan) scan(ctx context.Context) (*tallies, error) {
 	all := newTallies(len(p.checks), p.o.Limit)
+	totals := make([]sums, len(p.tableRules))
+	for i := range totals {
+		totals[i] = newSums()
+	}
 	var spare sync.Pool
-	work := func(ctx context.Context, g *tabular.Group) (*tallies, error) {
+	work := func(ctx context.Context, g *tabular.Group) (part, error) {
 		s, ok := spare.Get().(*scanner)
 		if !ok {
 			s = newScanner(p)
 		}
 		defer spare.Put(s)
-		s.found = newTallies(len(p.checks), p.o.Limit)
-		return s.found, s.group(ctx, g)
+		s.found, s.sums = newTallies(len(p.checks), p.o.Limit), make([]sums, len(p.tableRules))
+		err := s.group(ctx, g)
+		return part{int64(g.Rows()), s.found, s.sums}, err
 	}
 	done := int64(0)
-	deliver := func(rows int64, t *tallies) error {
-		all.join(t)
-		if done += rows; p.o.Progress != nil {
+	deliver := func(found part) error {
+		all.join(found.found)
+		if done += found.rows; p.o.Progress != nil {
 			p.o.Progress(done, p.table.Rows)
 		}
-		return nil
+		return p.addSums(ctx, totals, found.sums)
 	}
 	if p.changed == nil {
-		per := max(p.table.Rows, 1)
-		err := tabular.MapGroups(ctx, p.table, 0, func(ctx context.Context, g *tabular.Group) (counted, error) {
-			t, err := work(ctx, g)
-			return counted{int64(g.Rows()), t}, err
-		}, func(c counted) error { return deliver(min(c.rows, per), c.t) })
-		return all, err
+		if err := tabular.MapGroups(ctx, p.table, 0, work, deliver); err != nil {
+			return nil, err
+		}
+	} else if err := p.scanChanged(ctx, work, deliver, totals); err != nil {
+		return nil, err
 	}
+	for _, r := range p.rowRules {
+		r.reportStopped(all)
+	}
+	return all, p.decideTables(ctx, totals, all)
+}
+
+func (p *plan) addSums(ctx context.Context, totals, more []sums) error {
+	for k, r := range p.tableRules {
+		err := r.timed(ctx, func(context.Context) error { return totals[k].join(&more[k], r) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scanChanged checks the rows that have changed. Only rules about the table need
+// the others too, in the columns that they speak of.
+func (p *plan) scanChanged(ctx context.Context, work func(context.Context, *tabular.Group) (part, error), deliver func(part) error, totals []sums) error {
 	for _, ref := range p.changed.groups {
 		g, err := p.table.Group(ctx, ref)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		t, err := work(ctx, g)
+		found, err := work(ctx, g)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := deliver(int64(ref.Rows), t); err != nil {
-			return nil, err
+		found.sums = make([]sums, len(p.tableRules))
+		if err := deliver(found); err != nil {
+			return err
 		}
 	}
-	return all, nil
+	if len(p.tableRules) == 0 || p.changed.count == 0 && p.changed.deleted == 0 {
+		p.tableRules = nil
+		return nil
+	}
+	return tabular.MapGroups(ctx, p.table, 0, func(ctx context.Context, g *tabular.Group) ([]sums, error) {
+		s := newScanner(p)
+		s.first, s.found, s.sums = g.Ref.First, newTallies(len(p.checks), 0), make([]sums, len(p.tableRules))
+		return s.sums, s.sumGroup(ctx, g)
+	}, func(more []sums) error { return p.addSums(ctx, totals, more) })
 }
 
-type counted struct {
-	rows int64
-	t    *tallies
+// sumGroup sums up a whole row group and finds nothing.
+func (s *scanner) sumGroup(ctx context.Context, g *tabular.Group) error {
+	for _, c := range s.p.columns {
+		if !c.vector {
+			continue
+		}
+		cells, err := g.Cells(ctx, c.col)
+		if err != nil {
+			return err
+		}
+		states, values := make([]state, cells.Len()), make([]int64, cells.Len())
+		s.parse(c, cells, states, values)
+		s.vector(c, cells, states, values)
+	}
+	return s.tableRules(ctx, g.Rows())
 }
 
 // scanner checks one row group after the other. It is for one goroutine.
 type scanner struct {
-	p      *plan
-	found  *tallies
-	first  int64 // the row at which the group begins
-	skip   []bool
-	states []state
-	values []int64
-	memos  []memo
+	p       *plan
+	found   *tallies
+	first   int64 // the row at which the group begins
+	skip    []bool
+	states  []state
+	values  []int64
+	memos   []memo
+	vectors []expr.Column
+	out     []expr.Verdict
+	sums    []sums // of the group, by table rule
 }
 
 func newScanner(p *plan) *scanner {
-	s := &scanner{p: p, memos: make([]memo, len(p.columns))}
-	return s
+	return &scanner{
+		p: p, memos: make([]memo, len(p.columns)), vectors: make([]expr.Column, len(p.columns)),
+	}
 }
 
 // memo remembers which texts a column's text checks have passed, so that a text
@@ -111,7 +166,7 @@ func (s *scanner) group(ctx context.Context, g *tabular.Group) error {
 		}
 		s.column(c, cells)
 	}
-	return nil
+	return s.rules(ctx, g.Rows())
 }
 
 // oddRows checks the shape of rows: short, long and blank ones.
@@ -176,6 +231,9 @@ func (s *scanner) column(c *columnPlan, cells tabular.Cells) {
 	if len(c.texts) > 0 {
 		s.texts(c, cells, states)
 	}
+	if c.vector {
+		s.vector(c, cells, states, values)
+	}
 }
 
 // parse finds out what each cell is.
@@ -212,7 +270,7 @@ func isMissing(text []byte, missing [][]byte) bool {
 	return false
 }
 
-// limit checks a minimum or a maximum.
+// limit checks a minimum or a maximum. What is no number is outside of each.
 func (s *scanner) limit(c *columnPlan, l *limit, cells tabular.Cells, states []state, values []int64) {
 	at := math.Float64frombits(uint64(l.at))
 	for i, v := range values {
@@ -222,7 +280,10 @@ func (s *scanner) limit(c *columnPlan, l *limit, cells tabular.Cells, states []s
 		var order int // of the value against the limit
 		if c.typ.kind == expr.Number {
 			f := math.Float64frombits(uint64(v))
-			order = compare(f, at)
+			if order = compare(f, at); f != f {
+				s.found.add(l.check, s.first+int64(i), cells.At(i))
+				continue
+			}
 		} else {
 			order = compare(v, l.at)
 		}
@@ -233,8 +294,6 @@ func (s *scanner) limit(c *columnPlan, l *limit, cells tabular.Cells, states []s
 	}
 }
 
-// compare orders two values; what is no number is neither less nor more, and so is
-// outside of every limit.
 func compare[T int64 | float64](a, b T) int {
 	switch {
 	case a < b:

@@ -17,7 +17,11 @@ func WriteText(w io.Writer, r *Report) error {
 		fmt.Fprintf(out, "%s: %s%s: %s, expected %s\n", k.Path, k.subject(), k.Rule, count(k.Count, string(k.Severity)), printable(k.Expected))
 		for j := range k.Findings {
 			f := &k.Findings[j]
-			fmt.Fprintf(out, "  %s: %s%s\n", place(k, f), f.keyText(), printable(f.Message))
+			first, more, _ := strings.Cut(f.Message, "\n")
+			fmt.Fprintf(out, "  %s: %s%s\n", place(k, f), f.keyText(), printable(first))
+			for line := range strings.Lines(more) {
+				fmt.Fprintf(out, "  %s\n", printable(strings.TrimSuffix(line, "\n")))
+			}
 		}
 		if more := k.Count - int64(len(k.Findings)); more > 0 {
 			fmt.Fprintf(out, "  and %d more\n", more)

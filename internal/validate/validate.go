@@ -110,6 +110,9 @@ func runTable(ctx context.Context, in *Input, o *Options, t *Table, r *Report) e
 	if err := p.checkKeys(ctx, found); err != nil {
 		return err
 	}
+	if err := p.checkChanges(ctx, found); err != nil {
+		return err
+	}
 	for _, m := range wrong {
 		r.Kinds = append(r.Kinds, p.mistakeKind(m))
 	}

@@ -86,6 +86,8 @@ func (p *progressTasks) report(what string, done, total int64) {
 			unit = progress.Bytes
 		case "comparing files":
 			unit = "files"
+		case "checking rows":
+			unit = "rows"
 		case "looking through commits":
 			unit = "commits"
 		case "describing rows":

@@ -1,0 +1,211 @@
+package validate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/constl/constl/internal/expr"
+	"github.com/constl/constl/tabular"
+	"github.com/constl/constl/tabular/csv"
+)
+
+// ruleTime is how long a rule of people's own may take in all.
+const ruleTime = time.Minute
+
+// rule is what all rules of people's own have.
+type rule struct {
+	decl    *ruleDecl
+	check   int // what it finds
+	failed  int // rows in which it has no value
+	stop    int // that it was stopped
+	spent   atomic.Int64
+	stopped atomic.Pointer[string]
+}
+
+// rowRule is a rule about each row alone.
+type rowRule struct {
+	rule
+	program *expr.Program
+}
+
+// title is what a rule is called.
+func (d *ruleDecl) title() string {
+	if d.Name != "" {
+		return d.Name
+	}
+	return d.text()
+}
+
+func (d *ruleDecl) text() string { return cmp.Or(d.Row, d.Table, d.Change) }
+
+// planRules compiles the rules.
+func (p *plan) planRules() (wrong []mistake) {
+	if len(p.schema.rules) == 0 {
+		return nil
+	}
+	names := p.names()
+	vars := make([]expr.Variable, len(names))
+	for i, name := range names {
+		vars[i] = expr.Variable{Name: name, Kind: p.types[i].kind}
+	}
+	env, err := expr.NewEnv(vars)
+	if err != nil {
+		return []mistake{{[]any{"schema", "constl", "rules"}, err.Error()}}
+	}
+	for i := range p.schema.rules {
+		d := &p.schema.rules[i]
+		at := func(part string) []any { return []any{"schema", "constl", "rules", d.index, part} }
+		var err error
+		kind := ""
+		switch {
+		case d.Row != "" && d.Table == "" && d.Change == "" && d.Per == nil:
+			kind, err = "row", p.planRowRule(env, d)
+		case d.Table != "" && d.Row == "" && d.Change == "":
+			kind, err = "table", p.planTableRule(env, d)
+		case d.Change != "" && d.Row == "" && d.Table == "" && d.Per == nil:
+			kind, err = "change", p.planChangeRule(vars, d)
+		default:
+			err = errors.New(`a rule has exactly one of "row", "table" and "change"; "per" goes with "table"`)
+		}
+		if d.Severity != "" && d.Severity != SeverityError && d.Severity != SeverityWarning {
+			wrong = append(wrong, mistake{at("severity"), `severity should be "error" or "warning"`})
+		}
+		if err != nil {
+			wrong = append(wrong, mistake{at(kind), fmt.Sprintf("the rule %s is not checked: %s", d.title(), err)})
+		}
+	}
+	return wrong
+}
+
+// ruleChecks enters the checks of a rule.
+func (p *plan) ruleChecks(r *rule, id string, d *ruleDecl) {
+	severity := SeverityError
+	if d.Severity == SeverityWarning {
+		severity = SeverityWarning
+	}
+	r.decl = d
+	message := d.Message
+	if message == "" {
+		message = "the rule does not hold: " + d.text()
+	}
+	say := func(string) string { return message }
+	r.check = p.addCheck(check{rule: id, severity: severity, name: d.title(), expected: d.text(), message: say, noValue: true})
+	r.failed = p.addCheck(check{rule: id, severity: severity, name: d.title(), expected: d.text(), noValue: true,
+		message: func(string) string {
+			return "the rule has no value here, as after a division by zero: " + d.text()
+		}})
+	r.stop = p.addCheck(check{rule: RuleStopped, severity: SeverityError, name: d.title(), expected: "a rule that can be checked in a minute", noValue: true})
+}
+
+func (p *plan) planRowRule(env *expr.Env, d *ruleDecl) error {
+	program, err := env.Compile(d.Row)
+	if err != nil {
+		return err
+	}
+	r := &rowRule{program: program}
+	p.ruleChecks(&r.rule, RuleRow, d)
+	for _, col := range program.Uses() {
+		p.columns[col].vector = true
+	}
+	p.rowRules = append(p.rowRules, r)
+	return nil
+}
+
+// timed runs a part of a rule's work within what is left of its time. It fails only
+// if the whole validation is to end.
+func (r *rule) timed(ctx context.Context, work func(ctx context.Context) error) error {
+	left := ruleTime - time.Duration(r.spent.Load())
+	if r.stopped.Load() != nil {
+		return nil
+	}
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, left)
+	defer cancel()
+	err := work(limited)
+	r.spent.Add(int64(time.Since(began)))
+	if errors.Is(err, expr.ErrSlow) {
+		text := strings.TrimPrefix(err.Error(), "expr: ")
+		r.stopped.Store(&text)
+		return nil
+	}
+	return err
+}
+
+// reportStopped says of a rule that it was not checked to the end.
+func (r *rule) reportStopped(found *tallies) {
+	if text := r.stopped.Load(); text != nil {
+		found.addText(r.stop, hit{row: -1, text: *text + "; the rule is not checked any further"})
+	}
+}
+
+// rules evaluates the rules about rows, and sums up for those about the table.
+func (s *scanner) rules(ctx context.Context, rows int) error {
+	for _, r := range s.p.rowRules {
+		err := r.timed(ctx, func(ctx context.Context) error {
+			out := s.verdicts(rows)
+			if err := r.program.Rows(ctx, s.vectors, s.skip, out); err != nil {
+				return err
+			}
+			for i, v := range out {
+				switch v {
+				case expr.False:
+					if s.skip == nil || !s.skip[i] {
+						s.found.add(r.check, s.first+int64(i), nil)
+					}
+				case expr.Failed:
+					s.found.add(r.failed, s.first+int64(i), nil)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if s.p.changed != nil {
+		return nil
+	}
+	return s.tableRules(ctx, rows)
+}
+
+// tableRules sums up the rows for the rules about the table.
+func (s *scanner) tableRules(ctx context.Context, rows int) error {
+	for k, r := range s.p.tableRules {
+		err := r.timed(ctx, func(ctx context.Context) error { return s.sum(ctx, r, &s.sums[k], rows) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scanner) verdicts(rows int) []expr.Verdict {
+	if cap(s.out) < rows {
+		s.out = make([]expr.Verdict, rows)
+	}
+	out := s.out[:rows]
+	clear(out)
+	return out
+}
+
+// vector keeps a column's values for the rules.
+func (s *scanner) vector(c *columnPlan, cells tabular.Cells, states []state, values []int64) {
+	v := &s.vectors[c.col]
+	v.Kind, v.Texts = c.typ.kind, cells
+	if v.Kind == expr.Text && s.p.layout.Encoding == csv.Windows1252 && !ascii(cells.Data) {
+		v.Texts = tabular.Cells{}
+		for i := range cells.Len() {
+			v.Texts.Append([]byte(s.p.text(cells.At(i))))
+		}
+	}
+	v.Values = append(v.Values[:0], values...)
+	v.Absent = v.Absent[:0]
+	for _, st := range states {
+		v.Absent = append(v.Absent, st != stateValue)
+	}
+}
