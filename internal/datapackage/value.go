@@ -17,7 +17,16 @@ type Object []Property
 // Set writes a property of the package because a person asked for it: it replaces
 // what stands there, and nil takes it away. A value is a string, a bool, a
 // [json.Number], an [Object], a []string or a []Object; any other panics.
-func (p *Package) Set(key string, v any) { setIn(p.doc.root, p.style, "", key, v) }
+func (p *Package) Set(key string, v any) {
+	root := p.doc.root
+	at := root.index("resources")
+	if v == nil || at < 0 || root.index(key) >= 0 {
+		setIn(root, p.style, "", key, v)
+		return
+	}
+	// Before the resources, which are long.
+	root.insert(at, p.style, "", key, built(v))
+}
 
 // SetField writes a property of the first field of that name, as [Package.Set]
 // does, and reports whether there is such a field here.

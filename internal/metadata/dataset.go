@@ -138,8 +138,6 @@ type Table struct {
 	Rows        int64
 	Fields      []Field
 	Dialect     Dialect
-	// Missing are the texts that stand for no value.
-	Missing []string
 }
 
 // Dialect is how a table's file is written.
@@ -174,6 +172,7 @@ type Field struct {
 	Unit         string // UCUM
 	RDFType      string
 	Key          bool
+	Missing      []string // texts that stand for no value; nil if nobody said
 	Constraints  []Constraint
 	Statistics   *Statistics // nil if they were not asked for
 }
@@ -188,3 +187,16 @@ func (f *Field) Label() string {
 	}
 	return f.Name
 }
+
+// Constraint returns the value of the field's constraint of that name as JSON, or "".
+func (f *Field) Constraint(name string) string {
+	for _, c := range f.Constraints {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// Required reports whether no cell may be missing.
+func (f *Field) Required() bool { return f.Key || f.Constraint("required") == "true" }

@@ -1,0 +1,271 @@
+package metadata
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// EML returns the dataset after the Ecological Metadata Language 2.2.0.
+func EML(d *Dataset) ([]byte, error) {
+	units := make(map[string]bool)
+	root := el("eml:eml").attr("xmlns:eml", "https://eml.ecoinformatics.org/eml-2.2.0").attr("xmlns:stmml", "http://www.xml-cml.org/schema/stmml-1.2")
+	root.attr("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance")
+	root.attr("xsi:schemaLocation", "https://eml.ecoinformatics.org/eml-2.2.0 https://eml.ecoinformatics.org/eml-2.2.0/eml.xsd")
+	root.attr("packageId", d.Exact).attr("system", "constl")
+	root.add(d.emlDataset(units))
+	if len(units) > 0 {
+		list := el("stmml:unitList")
+		for _, unit := range slices.Sorted(maps.Keys(units)) {
+			list.add(el("stmml:unit", tx("stmml:description", "UCUM: "+unit)).attr("id", unitID(unit)).attr("name", unitID(unit)).attr("abbreviation", unit))
+		}
+		root.add(el("additionalMetadata", el("metadata", list)))
+	}
+	return root.file(), nil
+}
+
+// emlDataset has the elements in the order that the standard wants; custom units
+// are entered into units.
+func (d *Dataset) emlDataset(units map[string]bool) *element {
+	set := el("dataset", tx("alternateIdentifier", d.Exact), tx("alternateIdentifier", d.Live))
+	set.add(tx("title", d.Title).attr("xml:lang", d.Language))
+	for _, lang := range slices.Sorted(maps.Keys(d.Titles)) {
+		set.add(tx("title", d.Titles[lang]).attr("xml:lang", lang))
+	}
+	creators := d.Authors
+	if len(creators) == 0 {
+		creators = []Person{{Organization: first(d.Title, d.ID)}}
+	}
+	for _, p := range creators {
+		set.add(p.party("creator"))
+	}
+	for _, p := range d.Contributors {
+		set.add(p.party("associatedParty").add(tx("role", first(strings.Join(p.Roles, ", "), "contributor"))))
+	}
+	set.add(tx("pubDate", d.date()), tx("language", d.Language))
+	set.add(d.abstract())
+	if len(d.Keywords) > 0 {
+		words := el("keywordSet")
+		for _, k := range d.Keywords {
+			words.add(tx("keyword", k))
+		}
+		set.add(words)
+	}
+	for _, l := range d.Licenses {
+		set.add(el("licensed", tx("licenseName", first(l.Name, l.ID, l.URL)), tx("url", l.URL), tx("identifier", l.ID)))
+	}
+	set.add(el("distribution", el("online", tx("url", d.url()).attr("function", "information"))), d.coverage())
+	set.add(creators[0].party("contact"), d.emlMethods(), d.project(creators[0]))
+	for i := range d.Tables {
+		set.add(d.Tables[i].eml("t"+strconv.Itoa(i+1), units))
+	}
+	for _, f := range d.Files {
+		set.add(el("otherEntity", tx("entityName", f.Path), f.physical(el("externallyDefinedFormat", tx("formatName", f.MediaType())), nil), tx("entityType", f.MediaType())))
+	}
+	return set
+}
+
+func (d *Dataset) abstract() *element {
+	out := el("abstract")
+	para := tx("para", d.description())
+	if len(d.Descriptions) > 0 {
+		para = el("para", tx("value", d.description()).attr("xml:lang", first(d.Language, "en")))
+		for _, lang := range slices.Sorted(maps.Keys(d.Descriptions)) {
+			para.add(tx("value", d.Descriptions[lang]).attr("xml:lang", lang))
+		}
+	}
+	return out.add(para)
+}
+
+func (p Person) party(name string) *element {
+	out := el(name)
+	given, family := p.Names()
+	if p.Name != "" {
+		out.add(el("individualName", tx("givenName", given), tx("surName", family)))
+	}
+	out.add(tx("organizationName", p.Organization), tx("electronicMailAddress", p.Email))
+	if p.ORCID == "" {
+		return out.add(tx("onlineUrl", p.URL))
+	}
+	return out.add(tx("userId", p.ID()).attr("directory", "https://orcid.org"))
+}
+
+func (d *Dataset) coverage() *element {
+	out := el("coverage")
+	if d.Spatial.HasBox {
+		box := d.Spatial.Box
+		out.add(el("geographicCoverage", tx("geographicDescription", first(d.Spatial.Name, "area of the data")), el("boundingCoordinates",
+			tx("westBoundingCoordinate", string(number(box[0]))), tx("eastBoundingCoordinate", string(number(box[2]))),
+			tx("northBoundingCoordinate", string(number(box[3]))), tx("southBoundingCoordinate", string(number(box[1]))))))
+	}
+	switch start, end := calendarDate(d.Temporal.Start, false), calendarDate(d.Temporal.End, true); {
+	case start != "" && end != "":
+		out.add(el("temporalCoverage", el("rangeOfDates", el("beginDate", tx("calendarDate", start)), el("endDate", tx("calendarDate", end)))))
+	case start != "" || end != "":
+		out.add(el("temporalCoverage", el("singleDateTime", tx("calendarDate", start+end))))
+	}
+	if len(out.children) == 0 {
+		return nil
+	}
+	return out
+}
+
+// calendarDate returns a date as EML allows it: a year or a day. A month is its
+// first day, or its last.
+func calendarDate(text string, last bool) string {
+	month, err := time.Parse("2006-01", text)
+	switch {
+	case err == nil && last:
+		return month.AddDate(0, 1, -1).Format(time.DateOnly)
+	case err == nil:
+		return month.Format(time.DateOnly)
+	}
+	return text[:min(len(text), 10)]
+}
+
+func (d *Dataset) emlMethods() *element {
+	if len(d.Methods) == 0 {
+		return nil
+	}
+	out := el("methods")
+	for _, m := range d.Methods {
+		out.add(el("methodStep", el("description", tx("para", m))))
+	}
+	return out
+}
+
+func (d *Dataset) project(lead Person) *element {
+	if len(d.Funding) == 0 {
+		return nil
+	}
+	out := el("project", tx("title", first(d.Funding[0].Title, d.Title)), lead.party("personnel").add(tx("role", "principalInvestigator")))
+	for _, g := range d.Funding {
+		out.add(el("award", tx("funderName", first(g.Funder, g.ROR)), tx("funderIdentifier", g.ROR), tx("awardNumber", g.Award), tx("title", first(g.Title, g.Award, d.Title))))
+	}
+	return out
+}
+
+func (t *Table) eml(id string, units map[string]bool) *element {
+	format := el("textFormat")
+	if t.Dialect.Header {
+		format.add(tx("numHeaderLines", "1"))
+	}
+	delimiter := t.Dialect.Delimiter
+	if delimiter == "\t" {
+		delimiter = `\t`
+	}
+	end := strings.NewReplacer("\r", `\r`, "\n", `\n`).Replace(t.Dialect.LineEnd)
+	simple := el("simpleDelimited", tx("fieldDelimiter", first(delimiter, ",")), tx("quoteCharacter", t.Dialect.Quote))
+	format.add(tx("recordDelimiter", end), tx("attributeOrientation", "column"), simple)
+	list := el("attributeList")
+	key := el("key")
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		fieldID := id + ".f" + strconv.Itoa(i+1)
+		list.add(f.eml(units).attr("id", fieldID))
+		if f.Key {
+			key.add(tx("attributeReference", fieldID))
+		}
+	}
+	physical := t.physical(format, tx("characterEncoding", t.Dialect.Encoding))
+	out := el("dataTable", tx("entityName", t.Path), tx("entityDescription", first(t.Description, t.Title)), physical, list).attr("id", id)
+	if len(key.children) > 0 {
+		out.add(el("constraint", el("primaryKey", tx("constraintName", "primary key"), key)))
+	}
+	return out.add(tx("numberOfRecords", strconv.FormatInt(t.Rows, 10)))
+}
+
+// physical describes the file; encoding may be nil.
+func (f File) physical(format, encoding *element) *element {
+	return el("physical", tx("objectName", f.Path), tx("size", strconv.FormatInt(f.Size, 10)).attr("unit", "byte"),
+		tx("authentication", f.SHA256).attr("method", "SHA-256"), encoding, el("dataFormat", format))
+}
+
+func (f *Field) eml(units map[string]bool) *element {
+	out := el("attribute", tx("attributeName", first(xmlText(f.Name), "(no name)")), tx("attributeLabel", f.Title).attr("xml:lang", ""))
+	out.add(tx("attributeDefinition", first(f.Description, f.Title, xmlText(f.Name), "(no name)")), tx("storageType", f.Type).attr("typeSystem", "https://datapackage.org/standard/table-schema/"))
+	out.add(el("measurementScale", f.scale(units)))
+	for _, m := range f.Missing {
+		if xmlText(m) != "" {
+			out.add(el("missingValueCode", tx("code", m), tx("codeExplanation", "no value")))
+		}
+	}
+	if f.RDFType != "" {
+		out.add(el("annotation", tx("propertyURI", "http://ecoinformatics.org/oboe/oboe.1.2/oboe-core.owl#containsMeasurementsOfType").attr("label", "contains measurements of type"),
+			tx("valueURI", f.RDFType).attr("label", f.Label())))
+	}
+	return out
+}
+
+func (f *Field) scale(units map[string]bool) *element {
+	switch f.Type {
+	case "integer", "number":
+		return f.ratio(units)
+	case "date", "datetime", "time", "year", "yearmonth":
+		formats := map[string]string{"date": "YYYY-MM-DD", "datetime": "YYYY-MM-DDThh:mm:ss", "time": "hh:mm:ss", "year": "YYYY", "yearmonth": "YYYY-MM"}
+		format := formats[f.Type]
+		if strings.Contains(f.Format, "%") {
+			format = strings.NewReplacer("%Y", "YYYY", "%y", "YY", "%m", "MM", "%d", "DD", "%H", "hh", "%M", "mm", "%S", "ss").Replace(f.Format)
+		}
+		return el("dateTime", tx("formatString", format))
+	}
+	if s := f.Statistics; f.Type == "boolean" && s != nil && len(s.Top) > 0 {
+		codes := el("enumeratedDomain")
+		for _, v := range s.Top {
+			codes.add(el("codeDefinition", tx("code", v.Text), tx("definition", v.Text)))
+		}
+		return el("nominal", el("nonNumericDomain", codes))
+	}
+	return el("nominal", el("nonNumericDomain", el("textDomain", tx("definition", first(f.Description, f.Title, xmlText(f.Name), "text")))))
+}
+
+func (f *Field) ratio(units map[string]bool) *element {
+	unit := el("unit")
+	if standard := emlUnit(f.Unit); standard != "" {
+		unit.add(tx("standardUnit", standard))
+	} else {
+		units[f.Unit] = true
+		unit.add(tx("customUnit", unitID(f.Unit)))
+	}
+	kind := "real"
+	if f.Type == "integer" {
+		kind = "integer"
+	}
+	domain := el("numericDomain", tx("numberType", kind))
+	low, high := asNumber(f.Constraint("minimum")), asNumber(f.Constraint("maximum"))
+	if low != "" || high != "" {
+		domain.add(el("bounds", tx("minimum", string(low)).attr("exclusive", "false"), tx("maximum", string(high)).attr("exclusive", "false")))
+	}
+	return el("ratio", unit, domain)
+}
+
+// emlUnit returns the name that EML's own dictionary has for a UCUM unit, or "".
+func emlUnit(ucum string) string {
+	return map[string]string{
+		"": "dimensionless", "1": "dimensionless", "{count}": "number", "{individuals}": "number", "Cel": "celsius", "K": "kelvin", "[degF]": "fahrenheit",
+		"m": "meter", "km": "kilometer", "cm": "centimeter", "mm": "millimeter", "um": "micrometer", "nm": "nanometer", "g": "gram", "kg": "kilogram",
+		"mg": "milligram", "ug": "microgram", "t": "metricTon", "s": "second", "min": "minute", "h": "hour", "d": "nominalDay", "a": "nominalYear", "L": "liter", "mL": "milliliter",
+		"m2": "squareMeter", "km2": "squareKilometers", "har": "hectare", "m3": "cubicMeter", "m/s": "metersPerSecond", "mg/L": "milligramsPerLiter",
+		"ug/L": "microgramsPerLiter", "g/m2": "gramsPerSquareMeter", "kg/m3": "kilogramsPerCubicMeter", "deg": "degree", "rad": "radian", "Pa": "pascal", "hPa": "hectopascal",
+		"kPa": "kilopascal", "bar": "bar", "mbar": "millibar", "V": "volt", "W": "watt", "J": "joule", "N": "newton", "Hz": "hertz", "mol": "mole", "lx": "lux",
+		"{individuals}/m2": "numberPerMeterSquared", "W/m2": "wattsPerMeterSquared", "km/h": "kilometersPerHour",
+	}[ucum]
+}
+
+// unitID is the id of a unit within the document, which XML wants to begin with a
+// letter and to have no signs.
+func unitID(ucum string) string {
+	var b strings.Builder
+	b.WriteString("ucum")
+	for i := range len(ucum) {
+		c := ucum[i]
+		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+			b.WriteByte(c)
+		} else {
+			b.WriteString("_" + strconv.FormatInt(int64(c), 16) + "_")
+		}
+	}
+	return b.String()
+}
