@@ -122,7 +122,7 @@ func TestResolveInATerminal(t *testing.T) {
 	}
 	send("e\x1530\r")
 	await("All are decided")
-	if !strings.Contains(list(), "2,2,count,20,21,22,=30,") {
+	if !strings.Contains(list(), "2,2,count,20,21,22,30,") {
 		t.Errorf("the value is not on the disk:\n%s", list())
 	}
 	send("q")

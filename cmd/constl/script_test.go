@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/constl/constl/cmd/constl/internal/cli"
 	"github.com/constl/constl/refs"
@@ -44,6 +45,8 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"replace":   cmdReplace,
 		"damage":    cmdDamage,
 		"latin1":    cmdLatin1,
+		"utf16":     cmdUTF16,
+		"crlf":      cmdCRLF,
 		"prefix":    cmdPrefix,
 		"mixurl":    cmdMixURL,
 		"web":       cmdWeb,
@@ -287,6 +290,23 @@ func cmdLatin1(ts *testscript.TestScript, neg bool, args []string) {
 		data = append(data, byte(r))
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data, 0o644))
+}
+
+// cmdUTF16: utf16 FROM TO copies a text in UTF-8 as UTF-16 with CRLF, as spreadsheets
+// save "Unicode text".
+func cmdUTF16(ts *testscript.TestScript, neg bool, args []string) {
+	text := strings.ReplaceAll(ts.ReadFile(args[0]), "\n", "\r\n")
+	data := []byte("\xff\xfe")
+	for _, unit := range utf16.Encode([]rune(text)) {
+		data = append(data, byte(unit), byte(unit>>8))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data, 0o644))
+}
+
+// cmdCRLF: crlf FILE gives a text a byte order mark and CRLF line ends.
+func cmdCRLF(ts *testscript.TestScript, neg bool, args []string) {
+	text := "\ufeff" + strings.ReplaceAll(ts.ReadFile(args[0]), "\n", "\r\n")
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
 }
 
 // cmdPrefix: prefix TEXT N VAR sets a variable to the first N characters.

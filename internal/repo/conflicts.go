@@ -2,10 +2,8 @@ package repo
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -123,7 +121,7 @@ func (r *Repo) Decide(decisions map[int]string) error {
 		if err := c.Fits(resolution); err != nil {
 			return err
 		}
-		c.Resolution = resolution
+		c.Resolution = plainValue(resolution)
 		paths = append(paths, c.Path)
 	}
 	slices.Sort(paths)
@@ -164,28 +162,6 @@ func (r *Repo) writeConflictFiles(state *mergeState) error {
 	return nil
 }
 
-func (r *Repo) writeConflictFile(path string, list []Conflict) error {
-	stage, err := worktree.NewStage(r.Dir)
-	if err != nil {
-		return err
-	}
-	defer stage.Close()
-	err = stage.Write(conflictFile(path), false, func(w io.Writer) error {
-		out := csv.NewWriter(w)
-		rows := [][]string{conflictHeader}
-		for _, c := range list {
-			if c.Path == path {
-				rows = append(rows, c.record())
-			}
-		}
-		return out.WriteAll(rows)
-	})
-	if err != nil {
-		return err
-	}
-	return stage.Apply()
-}
-
 func (c *Conflict) record() []string {
 	key, column := c.Cell()
 	return []string{
@@ -215,85 +191,10 @@ func (r *Repo) resolutions(state *mergeState) ([]Conflict, error) {
 	}
 	for _, path := range conflictPaths(state) {
 		if err := r.readConflictFile(path, list); err != nil {
-			return nil, fmt.Errorf("%s: %w", conflictFile(path), err)
+			return nil, &listError{path: conflictFile(path), err: err}
 		}
 	}
 	return list, nil
-}
-
-func (r *Repo) readConflictFile(path string, list []Conflict) error {
-	f, err := os.Open(filepath.Join(r.Dir, filepath.FromSlash(conflictFile(path))))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("reading the resolutions: %w", err)
-	}
-	defer f.Close()
-	in := csv.NewReader(f)
-	in.FieldsPerRecord = -1
-	in.Comma = r.conflictDelimiter(path)
-	header, err := in.Read()
-	if err != nil {
-		return fmt.Errorf("line 1: expected the header %s: %w", strings.Join(conflictHeader, ","), err)
-	}
-	number, resolution := slices.Index(header, "number"), slices.Index(header, "resolution")
-	if len(header) > 0 && number < 0 && strings.TrimPrefix(header[0], "\ufeff") == "number" {
-		number = 0
-	}
-	if number < 0 || resolution < 0 {
-		return fmt.Errorf("line 1: expected the columns number and resolution, found %s", strings.Join(header, ","))
-	}
-	for {
-		row, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("reading the resolutions: %w", err)
-		}
-		line, _ := in.FieldPos(0)
-		if err := takeResolution(row, number, resolution, path, list); err != nil {
-			return fmt.Errorf("line %d: %w", line, err)
-		}
-	}
-}
-
-// conflictDelimiter returns the delimiter of a list: spreadsheets in many
-// languages save with semicolons.
-func (r *Repo) conflictDelimiter(path string) rune {
-	data := make([]byte, 256)
-	f, err := os.Open(filepath.Join(r.Dir, filepath.FromSlash(conflictFile(path))))
-	if err != nil {
-		return ','
-	}
-	defer f.Close()
-	n, _ := io.ReadFull(f, data)
-	for _, c := range []rune{';', '\t'} {
-		if strings.Contains(string(data[:n]), "number"+string(c)) {
-			return c
-		}
-	}
-	return ','
-}
-
-func takeResolution(row []string, number, resolution int, path string, list []Conflict) error {
-	if len(row) <= number {
-		return errors.New("the number of the conflict is missing")
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(row[number]))
-	if err != nil || n < 1 || n > len(list) || list[n-1].Path != path {
-		return fmt.Errorf("%q is the number of no conflict of %s", row[number], path)
-	}
-	if len(row) <= resolution || row[resolution] == "" {
-		return nil
-	}
-	c := &list[n-1]
-	if err := c.Fits(row[resolution]); err != nil {
-		return err
-	}
-	c.Resolution = row[resolution]
-	return nil
 }
 
 // Fits fails if a text can't be the conflict's resolution; "" always can.

@@ -30,6 +30,9 @@ var (
 	ErrNotMerging = errors.New("no merge is going on")
 	// ErrUnresolved says that conflicts are still open.
 	ErrUnresolved = errors.New("unresolved conflicts")
+	// ErrConflictList says that a list of conflicts has something in it that can't be
+	// understood.
+	ErrConflictList = errors.New("can't be understood")
 	// ErrNoRemote says that no remote of that name is known.
 	ErrNoRemote = errors.New("no such remote")
 	// ErrNoPeer says that a remote is a bundle, which takes nothing.

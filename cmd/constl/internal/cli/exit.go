@@ -182,6 +182,7 @@ var hints = []struct {
 	{bundle.ErrWeb, "check the address; what has arrived is kept, so try again"},
 	{bundle.ErrChanged, "try again; the new file is taken from its beginning"},
 	{errProblems, "get every object whole from any peer: constl clone URL NEWFOLDER"},
+	{repo.ErrConflictList, "mend that line, or remove the file: constl resolve writes it anew, with nothing decided"},
 	{object.ErrCorrupt, "see what is damaged with: constl fsck; a clone of any peer has every object whole"},
 	{object.ErrNotFound, "see what is missing with: constl fsck; a clone of any peer has every object whole"},
 	{refs.ErrFrozen, "get the dataset from a peer that is up to date, or ask for a new address; nothing was taken from this one"},
