@@ -2,6 +2,7 @@ package tabular
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 	"time"
 
@@ -141,4 +142,21 @@ func appendText(dst, text []byte) []byte {
 		}
 	}
 	return append(dst, text...)
+}
+
+// AppendFloat appends the text of a double, or of one of 4 bytes if bits is 32, as
+// FINGERPRINT.md §1 has it: the shortest decimal; NaN
+// is missing, and so nothing.
+func AppendFloat(dst []byte, v float64, bits int) []byte {
+	switch size := math.Abs(v); {
+	case math.IsNaN(v):
+		return dst
+	case math.IsInf(v, 1):
+		return append(dst, "inf"...)
+	case math.IsInf(v, -1):
+		return append(dst, "-inf"...)
+	case size != 0 && (size < 1e-6 || size >= 1e21):
+		return strconv.AppendFloat(dst, v, 'e', -1, bits)
+	}
+	return strconv.AppendFloat(dst, v, 'f', -1, bits)
 }

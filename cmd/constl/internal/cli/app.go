@@ -146,7 +146,7 @@ func (a *app) commands() []*cli.Command {
 		a.proposeCommand(), a.proposalsCommand(), a.reviewCommand(), a.acceptCommand(), a.declineCommand(),
 		a.mergeFileCommand(), a.gitDriverCommand(),
 		a.maintainerCommand(), a.readerCommand(), a.deviceCommand(), a.keyCommand(),
-		a.citeCommand(), a.validateCommand(), a.verifyCommand(), a.fsckCommand(), a.gcCommand(),
+		a.citeCommand(), a.fingerprintCommand(), a.validateCommand(), a.verifyCommand(), a.fsckCommand(), a.gcCommand(),
 		a.tourCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
 	}
 	for _, c := range list {

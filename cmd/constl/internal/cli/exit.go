@@ -11,6 +11,7 @@ import (
 	"github.com/constl/constl/internal/cite"
 	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/internal/describe"
+	"github.com/constl/constl/internal/fingerprint"
 	"github.com/constl/constl/internal/gitdriver"
 	"github.com/constl/constl/internal/keyfile"
 	"github.com/constl/constl/internal/repo"
@@ -19,6 +20,8 @@ import (
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/pack"
 	"github.com/constl/constl/refs"
+	"github.com/constl/constl/tabular/parquet"
+	"github.com/constl/constl/tabular/xlsx"
 	"github.com/constl/constl/transport"
 	"github.com/constl/constl/transport/bundle"
 	"github.com/constl/constl/transport/link"
@@ -88,6 +91,9 @@ var usageErrors = []error{
 	repo.ErrAmbiguous,
 	repo.ErrNoRemote,
 	repo.ErrNotFile,
+	fingerprint.ErrFormat,
+	xlsx.ErrNoSheet,
+	parquet.ErrNested,
 	repo.ErrUnborn,
 	repo.ErrDetached,
 	repo.ErrExists,
