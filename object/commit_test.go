@@ -135,3 +135,17 @@ func FuzzTag(f *testing.F) {
 		}
 	})
 }
+
+// A key of small order makes signatures that hold for anything; none is believed.
+func TestWeakKeysSignNothing(t *testing.T) {
+	for i := range 64 {
+		c := &object.Commit{Tree: object.Sum([]byte("tree")), Author: "Eve", Message: string(rune('a' + i))}
+		if err := c.Verify(); !errors.Is(err, object.ErrSignature) {
+			t.Errorf("a commit without a signature, %d: %v", i, err)
+		}
+		c.Key, c.Signature[0] = object.PublicKey{1}, 1
+		if err := c.Verify(); !errors.Is(err, object.ErrSignature) {
+			t.Errorf("a commit signed by the neutral key, %d: %v", i, err)
+		}
+	}
+}

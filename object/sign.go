@@ -40,7 +40,7 @@ func signBody(domain string, body []byte, key PublicKey, signer crypto.Signer) (
 }
 
 func checkBody(domain string, body []byte, key PublicKey, sig Signature) error {
-	if !ed25519.Verify(key[:], signedMessage(domain, body), sig[:]) {
+	if key.Weakness() != "" || !ed25519.Verify(key[:], signedMessage(domain, body), sig[:]) {
 		return ErrSignature
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"github.com/constl/constl/object"
 )
 
 // PeerID names a device: its Ed25519 public key. The zero PeerID names nobody.
@@ -94,44 +96,10 @@ func (p *PeerID) UnmarshalText(text []byte) error {
 // few keys under which signatures prove nothing: a point of small order, for
 // which anyone can make signatures, or a second spelling of a point.
 func (p PeerID) Check() error {
-	y := p
-	y[31] &= 0x7f // the top bit is the sign of x
-	if !lessThanPrime(y) {
-		return fmt.Errorf("%w: the key is not in its canonical form", ErrInvalidPeer)
-	}
-	for _, weak := range smallOrder {
-		if y == weak {
-			return fmt.Errorf("%w: the key has a small order, anyone could sign for it", ErrInvalidPeer)
-		}
+	if why := object.PublicKey(p).Weakness(); why != "" {
+		return fmt.Errorf("%w: %s", ErrInvalidPeer, why)
 	}
 	return nil
-}
-
-// lessThanPrime reports whether y, little-endian, is below 2^255-19.
-func lessThanPrime(y [32]byte) bool {
-	if y[31] != 0x7f || y[0] < 0xed {
-		return true
-	}
-	for _, b := range y[1:31] {
-		if b != 0xff {
-			return true
-		}
-	}
-	return false
-}
-
-// smallOrder holds the y coordinates, little-endian, of the eight points whose
-// order divides the cofactor: 1, -1, 0 and the two of order 8.
-var smallOrder = [...]PeerID{
-	{0: 1},
-	{0: 0xec, 1: 0xff, 2: 0xff, 3: 0xff, 4: 0xff, 5: 0xff, 6: 0xff, 7: 0xff, 8: 0xff, 9: 0xff, 10: 0xff,
-		11: 0xff, 12: 0xff, 13: 0xff, 14: 0xff, 15: 0xff, 16: 0xff, 17: 0xff, 18: 0xff, 19: 0xff, 20: 0xff,
-		21: 0xff, 22: 0xff, 23: 0xff, 24: 0xff, 25: 0xff, 26: 0xff, 27: 0xff, 28: 0xff, 29: 0xff, 30: 0xff, 31: 0x7f},
-	{},
-	{0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
-		0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
-	{0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
-		0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
 }
 
 // CopyID names one copy of a dataset on one device: 16 random bytes.

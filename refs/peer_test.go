@@ -2,7 +2,9 @@ package refs
 
 import (
 	"crypto/ed25519"
+	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,9 +42,19 @@ func TestPeerIDRefusesKeysForWhichAnyoneCanSign(t *testing.T) {
 		t.Fatal("the forged signature should hold, else this check is of no use")
 	}
 	weak := []PeerID{neutral, {}}
-	weak = append(weak, smallOrder[:]...)
-	for i := range smallOrder {
-		w := smallOrder[i]
+	for _, y := range []string{ // as in FORMAT.md §1, big-endian
+		"7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffec",
+		"05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826",
+		"7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7",
+	} {
+		bytes, err := hex.DecodeString(y)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Reverse(bytes)
+		weak = append(weak, PeerID(bytes))
+	}
+	for _, w := range weak[:len(weak):len(weak)] {
 		w[31] |= 0x80
 		weak = append(weak, w)
 	}

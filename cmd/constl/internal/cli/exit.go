@@ -171,7 +171,7 @@ var hints = []struct {
 	{repo.ErrAnswered, "see what there is with: constl proposals --all"},
 	{repo.ErrNothingToPropose, "record your changes first: constl commit -m MESSAGE"},
 	{repo.ErrWrongBranch, "go to it with: constl switch BRANCH"},
-	{repo.ErrNotMaintainer, "ask a maintainer; see who they are with: constl maintainer list"},
+	{repo.ErrNotMaintainer, "ask a maintainer (constl maintainer list), who can let you: constl maintainer rule heads/main --signers NAMES"},
 	{repo.ErrNoRemote, "see the remotes with: constl config, or give an address: constl://DATASET?peer=PEER@HOST:PORT"},
 	{repo.ErrNoSay, "ask one of them; they need your key: constl key show"},
 	{repo.ErrSigned, "wait until the others have signed it too, or give it up: constl maintainer decline ID"},
