@@ -32,7 +32,13 @@ func Commits(ctx context.Context, rw object.ReadWriter, ours, theirs object.ID, 
 		}
 		sides[i] = c
 	}
-	r, err := Trees(ctx, rw, base, sides[0].Tree, sides[1].Tree, o.ranked(sides[0], sides[1]))
+	trees := [2]object.ID{sides[0].Tree, sides[1].Tree}
+	if o != nil && o.Prepare != nil {
+		if trees, err = o.Prepare(base, trees[0], trees[1]); err != nil {
+			return nil, fmt.Errorf("merge commits: %w", err)
+		}
+	}
+	r, err := Trees(ctx, rw, base, trees[0], trees[1], o.ranked(sides[0], sides[1]))
 	if err != nil {
 		return nil, err
 	}

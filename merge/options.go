@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
 )
 
@@ -60,6 +61,9 @@ type Options struct {
 	// path and a function that prints its file, so that the file need not be printed
 	// again. It must call print once; an error ends the merge.
 	Keep func(path string, executable bool, print func(io.Writer) error) error
+	// Prepare, if not nil, is called by [Commits] before the trees are merged, with
+	// those of the base and of both sides; what it returns is merged in their place.
+	Prepare func(base, ours, theirs object.ID) (sides [2]object.ID, err error)
 	// Workers bounds the goroutines that encode tables; 0 stands for one a processor.
 	Workers int
 

@@ -22,11 +22,14 @@ const (
 	PolicyMax    Policy = "max"            // the greater value
 	PolicySum    Policy = "sum-of-changes" // the base's number and what each side added to it
 	PolicyUnion  Policy = "union"          // the items of a delimited list that nobody took away
+	// PolicyRenumber is for a key that counts rows: of two rows that both sides gave one
+	// number, one gets the next. Who calls [Commits] or [Trees] does it, before.
+	PolicyRenumber Policy = "renumber"
 )
 
 // Policies returns all policies, in the order of RULES.md. The caller owns the slice.
 func Policies() []Policy {
-	return []Policy{PolicyOurs, PolicyTheirs, PolicyNewest, PolicyMin, PolicyMax, PolicySum, PolicyUnion}
+	return []Policy{PolicyOurs, PolicyTheirs, PolicyNewest, PolicyMin, PolicyMax, PolicySum, PolicyUnion, PolicyRenumber}
 }
 
 // Rank says which of the two sides comes first in some respect.

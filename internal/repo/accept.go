@@ -136,7 +136,7 @@ func (r *Repo) previewMerge(ctx context.Context, objects *overlay, branch object
 		return object.ID{}, fmt.Errorf("%s and %s: %w", v.Branch.Short(), v.Commit.Short(), ErrUnrelated)
 	}
 	how := MergeOptions{AllowViolations: true} // they are listed apart
-	merged, err := r.mergeTrees(ctx, objects, nil, branch, &joining{theirs: v.Commit, MergeOptions: how})
+	merged, err := r.mergeTrees(ctx, objects, nil, branch, &joining{theirs: v.Commit, MergeOptions: how}, &MergeResult{})
 	if err != nil {
 		return object.ID{}, fmt.Errorf("merging: %w", err)
 	}

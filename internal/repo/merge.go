@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,8 @@ type MergeResult struct {
 	Merged    bool
 	Conflicts []merge.Conflict
 	Tables    []merge.TableStats
+	// Renumbered are the rows that got other numbers.
+	Renumbered []Renumbered
 }
 
 // mergeState is a merge that waits for its conflicts to be resolved.
@@ -138,7 +141,7 @@ func (r *Repo) join(ctx context.Context, head Head, j joining, res *MergeResult)
 		return err
 	}
 	defer stage.Close()
-	merged, err := r.mergeTrees(ctx, batch, stage, head.Commit, &j)
+	merged, err := r.mergeTrees(ctx, batch, stage, head.Commit, &j, res)
 	if err != nil {
 		return fmt.Errorf("merging: %w", err)
 	}
@@ -167,7 +170,7 @@ func (r *Repo) join(ctx context.Context, head Head, j joining, res *MergeResult)
 // whether the result keeps the rules of datapackage.json. The files of merged
 // tables are staged as they are printed, so that each is printed once; a nil stage
 // takes none.
-func (r *Repo) mergeTrees(ctx context.Context, rw object.ReadWriter, stage *worktree.Stage, head object.ID, j *joining) (*merge.Result, error) {
+func (r *Repo) mergeTrees(ctx context.Context, rw object.ReadWriter, stage *worktree.Stage, head object.ID, j *joining, res *MergeResult) (*merge.Result, error) {
 	ours, err := object.ReadCommit(ctx, r.store, head)
 	if err != nil {
 		return nil, err
@@ -189,6 +192,12 @@ func (r *Repo) mergeTrees(ctx context.Context, rw object.ReadWriter, stage *work
 	}
 	if stage != nil {
 		o.Keep = stage.Write
+	}
+	// The numbers of maintainers stay, else those of the earlier commit.
+	stays := cmp.Or(o.Maintained, merge.Rank(cmp.Compare(theirs.Time.Unix, ours.Time.Unix)))
+	o.Prepare = func(base, ours, theirs object.ID) (sides [2]object.ID, err error) {
+		sides, res.Renumbered, err = renumber(ctx, rw, base, ours, theirs, stays)
+		return sides, err
 	}
 	var merged *merge.Result
 	if j.single {

@@ -10,7 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const mergeShape = "JSON: {\"before\",\"after\",\"merged\":bool,\"conflicts\":n,\"conflict_list\":[…],\"tables\":[…]}"
+const mergeShape = "JSON: {\"before\",\"after\",\"merged\":bool,\"conflicts\":n,\"conflict_list\":[…],\"tables\":[…],\"renumbered\":[…]}"
 
 // mergeFlags are the flags of all commands that bring changes together.
 func mergeFlags(more ...cli.Flag) []cli.Flag {
@@ -27,7 +27,8 @@ func (a *app) mergeCommand() *cli.Command {
 		Usage: "bring the changes of another version in, row by row and cell by cell",
 		Description: "What becomes of a cell that both sides changed may be settled in datapackage.json, in a field's\n" +
 			"\"constl\": {\"merge\": POLICY}, with newest, min, max, sum-of-changes, union, ours (the maintainers'\n" +
-			"value) or theirs (the contributors').\n" + mergeShape,
+			"value) or theirs (the contributors'); renumber, in a key that counts rows, gives one of two rows of\n" +
+			"one number the next.\n" + mergeShape,
 		Flags: mergeFlags(
 			&cli.BoolFlag{Name: "abort", Usage: "give a merge with conflicts up and restore the folder"}),
 		Action: a.action(runMerge),
@@ -92,7 +93,8 @@ func (c *command) bringIn(how func(*repo.Repo, context.Context, string, repo.Mer
 				N      int                `json:"conflicts"`
 				List   []merge.Conflict   `json:"conflict_list"`
 				Tables []merge.TableStats `json:"tables"`
-			}{m.Before, m.After, m.Merged, len(m.Conflicts), notNil(m.Conflicts), notNil(m.Tables)})
+				Rows   []repo.Renumbered  `json:"renumbered"`
+			}{m.Before, m.After, m.Merged, len(m.Conflicts), notNil(m.Conflicts), notNil(m.Tables), notNil(m.Renumbered)})
 			return found(err, len(m.Conflicts) > 0)
 		}
 		return c.printMerge(m)

@@ -137,6 +137,9 @@ func (c *command) printMerge(m *repo.MergeResult) error {
 	for i := range m.Tables {
 		c.noteKey(m.Tables[i].Path, &m.Tables[i])
 	}
+	for _, n := range m.Renumbered {
+		c.note("%s: both sides had given a row the %s %s; that of %s has %s now\n", n.Path, n.Field, n.Old, n.Side, n.New)
+	}
 	switch {
 	case len(m.Conflicts) > 0:
 		c.print("%s:\n", c.style(red, plural(int64(len(m.Conflicts)), "conflict")))
