@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -44,6 +45,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"appendrow": cmdAppendRow,
 		"replace":   cmdReplace,
 		"damage":    cmdDamage,
+		"copytree":  cmdCopyTree,
 		"latin1":    cmdLatin1,
 		"utf16":     cmdUTF16,
 		"crlf":      cmdCRLF,
@@ -328,6 +330,22 @@ func cmdMixURL(ts *testscript.TestScript, neg bool, args []string) {
 	place := urls[2].Peers[0]
 	place.Peer = urls[1].Peers[0].Peer
 	ts.Setenv(args[0], refs.URL{Dataset: urls[0].Dataset, State: urls[0].State, Peers: []refs.Address{place}}.String())
+}
+
+// cmdCopyTree: copytree FROM TO copies a folder with all that is in it, into one that is not there.
+func cmdCopyTree(ts *testscript.TestScript, neg bool, args []string) {
+	from, to := os.DirFS(ts.MkAbs(args[0])), ts.MkAbs(args[1])
+	ts.Check(os.CopyFS(to, from))
+	ts.Check(fs.WalkDir(from, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return os.Chmod(filepath.Join(to, filepath.FromSlash(path)), info.Mode().Perm())
+	}))
 }
 
 // cmdDamage: damage PATTERN OFFSET flips a bit of the largest file that matches; a

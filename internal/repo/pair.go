@@ -32,7 +32,7 @@ type Pairing struct {
 	id     object.ID
 	secret transport.PairSecret
 
-	mu     sync.Mutex // held while a guest is dealt with
+	mu     sync.Mutex // held while the person is asked about a guest
 	change *IdentityChange
 	guest  refs.PeerID
 	joined chan struct{} // closed when the guest is listed
@@ -67,24 +67,24 @@ func (r *Repo) Pair(ctx context.Context, address string, confirm func(name, code
 	}
 	var once sync.Once
 	objects := transport.NewServer(find, &transport.ServerOptions{Done: func(peer refs.PeerID, _ object.ID, _ transport.Stats, err error) {
-		if err == nil && peer == p.guest {
+		// A guest that has what it wanted may leave without a word.
+		if (err == nil || errors.Is(err, transport.ErrDisconnected)) && peer == p.guest {
 			once.Do(func() { close(p.served) })
 		}
 	}})
 	handler := func(ctx context.Context, peer refs.PeerID, stream link.Stream) {
 		p.mu.Lock()
 		listed := p.change != nil
+		p.mu.Unlock()
 		if !listed {
 			pair := &transport.Pair{Dataset: p.id, Host: key.PeerID(), Guest: peer, Secret: p.secret}
 			// The guest is told; here it waits on for the right one.
 			_ = transport.ServePair(ctx, stream, pair, func(ctx context.Context, name, code string) (*transport.Paired, error) {
 				return p.accept(ctx, r, peer, name, code, confirm)
 			})
+			return
 		}
-		p.mu.Unlock()
-		if listed {
-			_ = objects.Serve(ctx, peer, stream) // Done hears of it
-		}
+		_ = objects.Serve(ctx, peer, stream) // Done hears of it
 	}
 	listener, err := reach.Listen(ctx, address, key, handler, &reach.Options{QUIC: &quic.Options{IdleTimeout: pairPatience}})
 	if err != nil {
@@ -95,6 +95,11 @@ func (r *Repo) Pair(ctx context.Context, address string, confirm func(name, code
 }
 
 func (p *Pairing) accept(ctx context.Context, r *Repo, peer refs.PeerID, name, code string, confirm func(name, code string) (bool, error)) (*transport.Paired, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.change != nil {
+		return nil, fmt.Errorf("%w: another device has joined by this address", transport.ErrNotAllowed)
+	}
 	same, err := confirm(name, code)
 	if err != nil {
 		return nil, err
