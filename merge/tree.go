@@ -223,7 +223,16 @@ func (m *treeMerge) content(at string, e entries, out *object.TreeEntry) error {
 	case is(object.TypeFile) && e.ours.Size <= maxMemoryFile && e.theirs.Size <= maxMemoryFile && (e.base == nil || e.base.Size <= maxMemoryFile):
 		return m.file(at, e, out)
 	}
-	m.conflict(at, KindFile, e, "the file can only be taken whole; it is that of ours")
+	detail := "the file can only be taken whole; it is that of ours"
+	for _, s := range []struct {
+		name      string
+		is, other *object.TreeEntry
+	}{{"ours", e.ours, e.theirs}, {"theirs", e.theirs, e.ours}} {
+		if s.is.Type != object.TypeTable && s.other.Type == object.TypeTable {
+			detail = s.name + " is no table, the other is; " + detail
+		}
+	}
+	m.conflict(at, KindFile, e, detail)
 	return nil
 }
 
