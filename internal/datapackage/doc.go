@@ -14,6 +14,17 @@
 // stands twice, a byte order mark, a trailing comma) and says in which line and
 // column.
 //
+// Besides the standard's own properties these are read and written, which are
+// extensions as it allows them:
+//
+//   - of the package: "languages", those of titles and descriptions (BCP 47), the
+//     default one first; "temporal", {"start", "end"} after ISO 8601; "spatial", with
+//     "name" and "bbox", [west, south, east, north] in degrees of WGS 84; "methods", a
+//     list of texts; "funding", a list of {"funder", "ror", "award", "title"};
+//   - of a field: "unit", a code of UCUM; "rdfType" is the standard's own;
+//   - of package, resource and field: "title@de", "description@pt-BR" and the like,
+//     the text in another language.
+//
 // A [Package] and its [Resource]s may be read from several goroutines at once,
 // but not while one of them changes it.
 package datapackage

@@ -94,8 +94,10 @@ func (p *Package) list(key string) (*node, string) {
 	root := p.doc.root
 	i := root.index(key)
 	if i < 0 {
-		root.insert(len(root.members), p.style, "", key, inline{array{}})
-		i = len(root.members) - 1
+		if i = root.index("resources"); i < 0 {
+			i = len(root.members)
+		}
+		root.insert(i, p.style, "", key, inline{array{}})
 	}
 	return root.members[i].value, root.members[i].indentOf("")
 }

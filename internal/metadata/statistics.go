@@ -17,7 +17,7 @@ type Statistics struct {
 	Invalid       int64      `json:"invalid"` // not of the field's type
 	Distinct      int64      `json:"distinct"`
 	DistinctExact bool       `json:"distinct_exact"` // otherwise within some percent
-	Of            string     `json:"of"`             // "number", "moment", "daytime" or "length"
+	Of            string     `json:"of"`             // "number", "day", "moment", "daytime" or "length"
 	Min           string     `json:"min,omitempty"`
 	Max           string     `json:"max,omitempty"`
 	Mean          string     `json:"mean,omitempty"`
@@ -26,7 +26,7 @@ type Statistics struct {
 }
 
 // Histogram has bins of equal width; From is the lower bound of the first. Of
-// moments both are seconds, from 1970 on.
+// days and moments both are days and seconds, from 1970 on.
 type Histogram struct {
 	From   float64 `json:"from"`
 	Width  float64 `json:"width"`
@@ -39,8 +39,9 @@ type Value struct {
 	Count int64  `json:"count"`
 }
 
-// StatisticsOf puts a sketch in words; text says how a cell's bytes read.
-func StatisticsOf(s *stats.Sketch, kind stats.Kind, text func([]byte) string) *Statistics {
+// StatisticsOf puts a sketch in words. whole says that the values are whole numbers,
+// so that no bin is narrower than one; text says how a cell's bytes read.
+func StatisticsOf(s *stats.Sketch, kind stats.Kind, whole bool, text func([]byte) string) *Statistics {
 	out := &Statistics{Cells: s.Cells, Missing: s.Missing, Invalid: s.Invalid, Of: kindName(kind)}
 	out.Distinct, out.DistinctExact = s.Distinct()
 	for _, f := range s.Top() {
@@ -54,7 +55,11 @@ func StatisticsOf(s *stats.Sketch, kind stats.Kind, text func([]byte) string) *S
 		out.Min, out.Max = formatNumber(s.Low.Value), formatNumber(s.High.Value)
 	}
 	out.Mean = formatValue(s.Mean(), kind)
-	h := &Histogram{From: s.Histogram.Lower(0), Width: math.Ldexp(1, s.Histogram.Shift), Counts: s.Histogram.Counts}
+	bins := s.Histogram
+	if whole || kind == stats.Text || kind == stats.Day {
+		bins = bins.Coarser(0)
+	}
+	h := &Histogram{From: bins.Lower(0), Width: math.Ldexp(1, bins.Shift), Counts: bins.Counts}
 	if finite(h.From) && finite(h.Width) && h.Width > 0 {
 		out.Histogram = h
 	}
@@ -71,6 +76,8 @@ func kindName(k stats.Kind) string {
 		return "moment"
 	case stats.Daytime:
 		return "daytime"
+	case stats.Day:
+		return "day"
 	}
 	return "length"
 }
@@ -80,6 +87,8 @@ func formatValue(v float64, kind stats.Kind) string {
 	switch {
 	case !finite(v):
 		return ""
+	case kind == stats.Day && math.Abs(v) < 1e7:
+		return time.Unix(int64(v)*86400, 0).UTC().Format(time.DateOnly)
 	case kind == stats.Moment && math.Abs(v) < 1e12:
 		return time.Unix(int64(v), 0).UTC().Format(time.DateOnly)
 	case kind == stats.Daytime:

@@ -122,7 +122,7 @@ func documentTable(t *TableState) metadata.Table {
 		field := metadata.Field{
 			Name: f.Name, Type: string(f.Type), Format: f.Said.Format, Title: f.Said.Title, Titles: f.Said.Titles,
 			Description: f.Said.Description, Descriptions: f.Said.Descriptions, Unit: f.Said.Unit, RDFType: f.Said.RDFType, Key: f.Key,
-			Missing: f.Said.MissingValues, Statistics: metadata.StatisticsOf(f.Sketch, f.Kind, t.Text),
+			Missing: f.Said.MissingValues, Statistics: f.Statistics(t.Text),
 		}
 		for _, c := range f.Said.Constraints {
 			field.Constraints = append(field.Constraints, metadata.Constraint(c))

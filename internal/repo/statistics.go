@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/constl/constl/internal/datapackage"
+	"github.com/constl/constl/internal/metadata"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
 	"github.com/constl/constl/tabular/stats"
@@ -158,6 +159,12 @@ func (st *State) table(ctx context.Context, path string, e object.TreeEntry) (*T
 	return ts, nil
 }
 
+// Statistics puts the sketch, which must be there, in words.
+func (f *FieldState) Statistics(text func([]byte) string) *metadata.Statistics {
+	whole := f.Type == tabular.TypeInteger || f.Type == tabular.TypeYear
+	return metadata.StatisticsOf(f.Sketch, f.Kind, whole, text)
+}
+
 // reading is how the field's cells are to be read after what is said of it.
 func (f *FieldState) reading() stats.Reading {
 	r := stats.Reading{Kind: f.Kind, Missing: f.Said.MissingValues}
@@ -167,7 +174,7 @@ func (f *FieldState) reading() stats.Reading {
 	if len(f.Said.GroupChar) == 1 {
 		r.GroupChar = f.Said.GroupChar[0]
 	}
-	if (f.Kind == stats.Moment || f.Kind == stats.Daytime) && f.Said.Format != "default" && f.Said.Format != "any" {
+	if (f.Kind == stats.Day || f.Kind == stats.Moment || f.Kind == stats.Daytime) && f.Said.Format != "default" && f.Said.Format != "any" {
 		r.Layout = f.Said.Format
 	}
 	return r

@@ -13,8 +13,9 @@
 //
 //   - count of cells, missing cells, and cells that are no value of the kind;
 //   - the least and the greatest value with their exact texts, and the sum. A
-//     number's value is itself, a moment's the seconds since 1970 (UTC, if it names
-//     no zone) or since midnight, a text's its length in characters;
+//     number's value is itself, a date's the days since 1970, a moment's the seconds
+//     since then (UTC, if it names no zone), a time of day's those since midnight, a
+//     text's its length in characters;
 //   - a histogram of at most [MaxBins] bins of equal width. The width is 2^k, and
 //     bin i holds the values from i·2^k to below (i+1)·2^k. k is the least for which
 //     the bins from the least to the greatest value are no more than MaxBins, and

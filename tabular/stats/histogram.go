@@ -51,6 +51,21 @@ func floor(v, scaled float64) int64 {
 	return int64(math.Floor(scaled))
 }
 
+// Coarser returns the histogram with bins at least 2^shift wide; it shares its
+// counts if they are that already.
+func (h Histogram) Coarser(shift int) Histogram {
+	if h.Shift >= shift || len(h.Counts) == 0 {
+		return h
+	}
+	by := min(shift-h.Shift, 63)
+	out := Histogram{Shift: shift, First: h.First >> by}
+	out.Counts = make([]int64, (h.First+int64(len(h.Counts))-1)>>by-out.First+1)
+	for i, n := range h.Counts {
+		out.Counts[(h.First+int64(i))>>by-out.First] += n
+	}
+	return out
+}
+
 // fit makes the bins those for values from low to high, a range that holds all so
 // far.
 func (h *Histogram) fit(low, high float64) {

@@ -2,6 +2,7 @@ package stats
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -17,8 +18,9 @@ type Kind uint8
 const (
 	Text    Kind = 1 + iota // anything; the value is the length in characters
 	Number                  // the value is the number
-	Moment                  // dates, with a time of day or without: seconds since 1970
+	Moment                  // a date with a time of day: seconds since 1970
 	Daytime                 // times of day: seconds since midnight
+	Day                     // dates: days since 1970
 )
 
 // KindOf returns the kind of a field of that type.
@@ -26,7 +28,9 @@ func KindOf(t tabular.Type) Kind {
 	switch t {
 	case tabular.TypeInteger, tabular.TypeNumber, tabular.TypeYear:
 		return Number
-	case tabular.TypeDate, tabular.TypeDatetime, "yearmonth":
+	case tabular.TypeDate, "yearmonth":
+		return Day
+	case tabular.TypeDatetime:
 		return Moment
 	case tabular.TypeTime:
 		return Daytime
@@ -82,11 +86,10 @@ func (r *Reading) value(text []byte) (float64, bool) {
 	case Number:
 		return r.number(text)
 	case Moment:
-		if r.Layout == "" {
-			return parseISO(text)
-		}
-		v, date, _ := parseLayout(text, r.Layout)
-		return v, date
+		return r.moment(text)
+	case Day:
+		v, ok := r.moment(text)
+		return math.Floor(v / 86400), ok
 	case Daytime:
 		if r.Layout == "" {
 			v, rest, ok := clock(text)
@@ -96,6 +99,14 @@ func (r *Reading) value(text []byte) (float64, bool) {
 		return v, daytime
 	}
 	return float64(utf8.RuneCount(text)), true
+}
+
+func (r *Reading) moment(text []byte) (float64, bool) {
+	if r.Layout == "" {
+		return parseISO(text)
+	}
+	v, date, _ := parseLayout(text, r.Layout)
+	return v, date
 }
 
 func (r *Reading) number(text []byte) (float64, bool) {

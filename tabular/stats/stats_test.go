@@ -57,6 +57,8 @@ func TestReadings(t *testing.T) {
 		{Reading{Kind: Number, DecimalChar: ','}, "1.5", 0, false},
 		{Reading{Kind: Moment}, "1970-01-02", 86400, true},
 		{Reading{Kind: Moment}, "1970-01", 0, true},
+		{Reading{Kind: Day}, "1969-12-31", -1, true},
+		{Reading{Kind: Day, Layout: "%d.%m.%Y"}, "03.01.1970", 2, true},
 		{Reading{Kind: Moment}, "1970-01-01T01:00:00.5+01:00", 0.5, true},
 		{Reading{Kind: Moment}, "1970-02-30", 0, false},
 		{Reading{Kind: Moment, Layout: "%d.%m.%Y"}, "02.01.1970", 86400, true},
@@ -140,6 +142,16 @@ func TestHistogramHoldsEveryValue(t *testing.T) {
 			t.Fatalf("bins from %v to %v for values from %v to %v", h.Lower(0), h.Lower(len(h.Counts)), s.Low.Value, s.High.Value)
 		}
 	})
+}
+
+func TestCoarser(t *testing.T) {
+	s := Of(cellsOf("1", "2", "2", "5", "-1"), nil, Reading{Kind: Number})
+	if d := cmp.Diff(Histogram{Shift: 0, First: -1, Counts: []int64{1, 0, 1, 2, 0, 0, 1}}, s.Histogram.Coarser(0)); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(Histogram{Shift: 2, First: -1, Counts: []int64{1, 3, 1}}, s.Histogram.Coarser(2)); d != "" {
+		t.Error(d)
+	}
 }
 
 func TestDistinct(t *testing.T) {

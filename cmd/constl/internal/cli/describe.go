@@ -312,9 +312,20 @@ func dated(st *repo.State) []describe.Column {
 	var out []describe.Column
 	for _, t := range st.Tables {
 		for _, f := range t.Fields {
-			if f.Sketch.Values() > 0 && (f.Kind == stats.Moment || f.Kind == stats.Number) {
-				out = append(out, describe.Column{Name: f.Name, Moment: f.Kind == stats.Moment, Low: f.Sketch.Low.Value, High: f.Sketch.High.Value})
+			if f.Sketch.Values() == 0 {
+				continue
 			}
+			c := describe.Column{Name: f.Name, Low: f.Sketch.Low.Value, High: f.Sketch.High.Value}
+			switch f.Kind {
+			case stats.Day:
+				c.Moment, c.Low, c.High = true, c.Low*86400, c.High*86400
+			case stats.Moment:
+				c.Moment = true
+			case stats.Number:
+			default:
+				continue
+			}
+			out = append(out, c)
 		}
 	}
 	return out

@@ -131,7 +131,7 @@ func schemaDocument(st *repo.State) schemaJSON {
 		for _, f := range t.Fields {
 			field := schemaField{
 				Name: f.Name, Type: f.Type, Format: f.Said.Format, Title: f.Said.Title, Description: f.Said.Description,
-				Unit: f.Said.Unit, Statistics: metadata.StatisticsOf(f.Sketch, f.Kind, t.Text),
+				Unit: f.Said.Unit, Statistics: f.Statistics(t.Text),
 			}
 			for _, k := range f.Said.Constraints {
 				if field.Constraints == nil {
@@ -154,7 +154,7 @@ func (c *command) printTableState(t *repo.TableState) {
 	c.print("%s  %s, %s, %s\n", c.style(bold, t.Path), plural(t.Table.Rows, "row"), plural(int64(len(t.Fields)), "field"), key)
 	rows := [][]string{{"field", "type", "unit", "missing", "wrong", "distinct", "from", "to", "mean", "", "constraints", "title"}}
 	for _, f := range t.Fields {
-		s := metadata.StatisticsOf(f.Sketch, f.Kind, t.Text)
+		s := f.Statistics(t.Text)
 		row := []string{
 			shorten(f.Name, 40), string(f.Type), f.Said.Unit, count(s.Missing), count(s.Invalid), distinctText(s),
 			shorten(s.Min, 24), shorten(s.Max, 24), s.Mean, "", constraintText(&f), shorten(f.Said.Title, 40),
