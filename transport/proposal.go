@@ -47,7 +47,7 @@ func (o *Proposals) admit(view *refs.View, identity *refs.Identity, peer refs.Pe
 	switch {
 	case o == nil:
 		return 0, fmt.Errorf("%w: no proposals are taken here; ask for the address of a maintainer who takes them", ErrNotAllowed)
-	case p.Log.Signer != peer:
+	case !samePerson(identity, p.Log.Signer, peer):
 		return 0, fmt.Errorf("%w: a proposal is taken from the device that signed it, and that is %s", ErrNotAllowed, p.Log.Signer.Short())
 	case !identity.MayPropose(peer):
 		return 0, fmt.Errorf("%w: only the people whom the maintainers have listed may propose to this dataset", ErrNotAllowed)
@@ -55,6 +55,17 @@ func (o *Proposals) admit(view *refs.View, identity *refs.Identity, peer refs.Pe
 		return 0, fmt.Errorf("%w: this proposal was answered already; pull to see the answer", ErrNotAllowed)
 	}
 	return o.room(view, p)
+}
+
+// samePerson reports whether two keys are one, or those of one person of the identity,
+// who may sign with another key than that of the device.
+func samePerson(identity *refs.Identity, a, b refs.PeerID) bool {
+	if a == b {
+		return true
+	}
+	p, ok := identity.Person(a)
+	q, also := identity.Person(b)
+	return ok && also && p.Name == q.Name
 }
 
 // room counts what is held beside the proposal against the bounds.
@@ -135,7 +146,7 @@ func (s *pushSink) Offered(ctx context.Context, offer *Offer) (*Plan, error) {
 	var room int64
 	s.Accept = func(_ context.Context, identity *refs.Identity, _ *Offer) error {
 		if withdrawn {
-			if p.Log.Signer != s.peer {
+			if !samePerson(identity, p.Log.Signer, s.peer) {
 				return fmt.Errorf("%w: only the device that made a proposal withdraws it", ErrNotAllowed)
 			}
 			return nil

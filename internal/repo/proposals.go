@@ -72,7 +72,7 @@ const (
 // others, and those that were made in this or another copy on this device.
 func (r *Repo) Proposals(ctx context.Context) ([]Proposal, error) {
 	view, err := r.refs.View(ctx)
-	if err != nil {
+	if err != nil || len(view.Proposals()) == 0 {
 		return nil, err
 	}
 	speaker, err := r.speaker(ctx)
