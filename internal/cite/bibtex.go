@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -12,7 +13,13 @@ import (
 // classic styles print it as a @misc with all that matters in year and note.
 // The entry's key is made of the first author, the year, the title and the
 // commit, and is the same whenever they are.
-func BibTeX(r Record) string {
+func BibTeX(r Record) string { return bibEntry(r, false) }
+
+// BibLaTeX returns the citation as a @dataset entry with the whole date, which
+// classic BibTeX does not understand.
+func BibLaTeX(r Record) string { return bibEntry(r, true) }
+
+func bibEntry(r Record, whole bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "@dataset{%s,\n", citationKey(r))
 	field := func(name, value string) {
@@ -25,18 +32,22 @@ func BibTeX(r Record) string {
 	field("title", "{"+escapeTeX(titleOf(r))+"}")
 	// Year and month are understood by biblatex and by classic styles; the day is
 	// in the version itself.
-	field("year", year(r))
-	if !r.Date.IsZero() {
+	if whole && !r.Date.IsZero() {
+		field("date", r.Date.UTC().Format(time.DateOnly))
+	} else if !r.Date.IsZero() {
+		field("year", year(r))
 		field("month", strconv.Itoa(int(r.Date.UTC().Month())))
 	}
 	field("version", escapeTeX(oneLine(r.Version)))
+	field("publisher", escapeTeX(oneLine(r.Publisher)))
+	field("doi", escapeURL(r.DOI))
 	live := r.live()
 	if strings.Contains(live, "://") {
 		field("url", escapeURL(live))
 	}
 	field("eprinttype", "constl")
 	field("eprint", r.Dataset.String()+"@"+r.Commit.String())
-	note := labelExact + ": " + Exact(r.Dataset, r.Commit) + ". " + labelLive + ": " + escapeTeX(live) + "."
+	note := escapeTeX(r.notes())
 	if l := oneLine(r.License); l != "" {
 		note += " " + sentence("Licence: "+escapeTeX(l))
 	}

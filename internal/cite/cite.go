@@ -1,8 +1,6 @@
 package cite
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/constl/constl/object"
+	"github.com/constl/constl/tabular"
 )
 
 // Scheme begins every identifier.
@@ -39,6 +38,66 @@ type Record struct {
 	Version string    // a tag's name
 	License string    // an SPDX identifier, or a name
 	Live    string    // what leads to the newest version; "" means [Live] of the dataset
+
+	LicensePath string // the licence's text: a URL, or a path in the dataset
+	Publisher   string
+	Description string
+	Homepage    string
+	Keywords    []string
+	Language    string   // BCP 47
+	DOI         string   // as 10.5281/zenodo.1003150
+	Credits     []Credit // who changed the rows last; none if nobody asked
+	Part        *Part    // what is cited of the version; nil is all of it
+}
+
+// Credit says how much of a version is whose.
+type Credit struct {
+	Author
+	Rows  int64 `json:"rows"`  // rows with a cell that the person changed last
+	Cells int64 `json:"cells"` // such cells
+}
+
+// Part is a table of a version, or a subset of one.
+type Part struct {
+	Table       string      `json:"table"`
+	Rows        int64       `json:"rows"`
+	Fingerprint Fingerprint `json:"fingerprint"`
+	Query       string      `json:"query,omitempty"` // in its normal form; "" is the whole table
+	ID          string      `json:"id,omitempty"`    // of the stored query
+}
+
+// Fingerprint is that of a table's data in any format; the zero one is not known.
+type Fingerprint tabular.Fingerprint
+
+// String returns the fingerprint as it is written, "" if it is not known.
+func (f Fingerprint) String() string {
+	if f.isZero() {
+		return ""
+	}
+	return tabular.Fingerprint(f).String()
+}
+
+// MarshalText implements [encoding.TextMarshaler].
+func (f Fingerprint) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (f *Fingerprint) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*f = Fingerprint{}
+		return nil
+	}
+	return (*tabular.Fingerprint)(f).UnmarshalText(text)
+}
+
+func (f Fingerprint) isZero() bool { return f == Fingerprint{} }
+
+// identifier returns what names exactly what is cited.
+func (r Record) identifier() string {
+	id := Exact(r.Dataset, r.Commit)
+	if r.Part != nil && r.Part.ID != "" {
+		return id + queryMark + r.Part.ID
+	}
+	return id
 }
 
 // Exact returns the identifier of one version of a dataset.
@@ -80,13 +139,13 @@ func Text(r Record) string {
 	if v := oneLine(r.Version); v != "" {
 		b.WriteString(" " + sentence("Version "+v))
 	}
-	fmt.Fprintf(&b, " [Dataset]. %s\n\n", Exact(r.Dataset, r.Commit))
+	fmt.Fprintf(&b, " [Dataset]. %s\n\n", r.identifier())
 	line := func(label, text string) {
 		if text != "" {
 			fmt.Fprintf(&b, "%-19s %s\n", label+":", text)
 		}
 	}
-	line(labelExact, Exact(r.Dataset, r.Commit))
+	line(labelExact, r.identifier())
 	line(labelLive, r.live())
 	if !r.Date.IsZero() {
 		line("Date", r.Date.UTC().Format(time.DateOnly))
@@ -96,6 +155,15 @@ func Text(r Record) string {
 		if a.ORCID != "" {
 			line("ORCID", oneLine(a.ORCID)+" ("+oneLine(a.Name)+")")
 		}
+	}
+	line("DOI", r.DOI)
+	if p := r.Part; p != nil {
+		line("Table", oneLine(p.Table)+fmt.Sprintf(" (%d rows)", p.Rows))
+		line("Query", oneLine(p.Query))
+		line("Fingerprint", p.Fingerprint.String())
+	}
+	for _, c := range r.Credits {
+		line("Credit", fmt.Sprintf("%s: %d rows, %d cells", oneLine(c.Name), c.Rows, c.Cells))
 	}
 	return b.String()
 }
@@ -113,34 +181,38 @@ type Document struct {
 	Date       string    `json:"date,omitempty"` // RFC 3339, UTC
 	Version    string    `json:"version,omitempty"`
 	License    string    `json:"license,omitempty"`
+	DOI        string    `json:"doi,omitempty"`
+	Part       *Part     `json:"part,omitempty"`
+	Credits    []Credit  `json:"credits,omitempty"`
 }
 
 // JSON returns the citation as a [Document], indented by two spaces, with a line
 // end. The caller owns the slice.
 func JSON(r Record) []byte {
 	d := Document{
-		Type: "dataset", Identifier: Exact(r.Dataset, r.Commit), Live: r.live(),
+		Type: "dataset", Identifier: r.identifier(), Live: r.live(),
 		Dataset: r.Dataset, Commit: r.Commit,
-		Title: r.Title, Authors: r.Authors, Version: r.Version, License: r.License,
+		Title: r.Title, Authors: r.Authors, Version: r.Version, License: r.License, DOI: r.DOI, Part: r.Part, Credits: r.Credits,
 	}
 	if !r.Date.IsZero() {
 		d.Date = r.Date.UTC().Format(time.RFC3339)
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(d); err != nil {
-		panic("cite: a Document of texts and ids always encodes: " + err.Error())
-	}
-	return b.Bytes()
+	return encodeJSON(d)
 }
 
 func titleOf(r Record) string {
-	if t := oneLine(r.Title); t != "" {
-		return t
+	title := oneLine(r.Title)
+	if title == "" {
+		title = "Dataset " + r.Dataset.Short()
 	}
-	return "Dataset " + r.Dataset.Short()
+	switch {
+	case r.Part == nil:
+	case r.Part.Query == "":
+		title += ": " + oneLine(r.Part.Table)
+	default:
+		title += ": subset of " + oneLine(r.Part.Table)
+	}
+	return title
 }
 
 // oneLine replaces every run of white space and control characters by a space.

@@ -2,6 +2,7 @@ package cite
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"flag"
 	"os"
@@ -37,7 +38,17 @@ func sample() Record {
 
 func TestGolden(t *testing.T) {
 	bare := Record{Dataset: object.Sum([]byte("dataset")), Commit: object.Sum([]byte("commit"))}
+	part := sample()
+	part.LicensePath, part.Publisher, part.DOI = "https://creativecommons.org/licenses/by/4.0/", "Ménard & Sons", "10.5072/example"
+	part.Description, part.Homepage, part.Language = "Counts <weekly>,\nfrom boats.", "https://example.org/{}", "en"
+	part.Keywords, part.Live = []string{"birds", "river: delta", "birds"}, "constl://x?peer=y@z:1"
+	part.Part = &Part{Table: "counts.csv", Rows: 12, Fingerprint: Fingerprint{1, 2}, Query: `columns "id" where n > 3 && s != 'a_b'`, ID: strings.Repeat("0a", 16)}
+	part.Credits = []Credit{{Author{Name: "Jane Müller-Doe"}, 3, 7}}
 	for name, got := range map[string]string{
+		"part.txt": Text(part), "part.json": string(JSON(part)), "part.bib": BibTeX(part), "part.biblatex": BibLaTeX(part), "part.csl": string(CSL(part)),
+		"part.ris": strings.ReplaceAll(RIS(part), "\r\n", "\n"), "part.cff": CFF(part), "part.datacite.xml": string(DataCiteXML(part)), "part.datacite.json": string(DataCiteJSON(part)),
+		"bare.biblatex": BibLaTeX(bare), "bare.csl": string(CSL(bare)), "bare.ris": strings.ReplaceAll(RIS(bare), "\r\n", "\n"), "bare.cff": CFF(bare),
+		"bare.datacite.xml": string(DataCiteXML(bare)), "bare.datacite.json": string(DataCiteJSON(bare)),
 		"full.txt": Text(sample()), "full.bib": BibTeX(sample()), "full.json": string(JSON(sample())),
 		"bare.txt": Text(bare), "bare.bib": BibTeX(bare), "bare.json": string(JSON(bare)),
 	} {
@@ -64,6 +75,7 @@ func TestGolden(t *testing.T) {
 func forms(r Record) map[string]string {
 	return map[string]string{
 		"text": Text(r), "BibTeX": BibTeX(r), "JSON": string(JSON(r)), "identifier": Exact(r.Dataset, r.Commit),
+		"BibLaTeX": BibLaTeX(r), "CSL": string(CSL(r)), "RIS": RIS(r), "CFF": CFF(r), "DataCite XML": string(DataCiteXML(r)), "DataCite JSON": string(DataCiteJSON(r)),
 	}
 }
 
@@ -82,6 +94,11 @@ func TestFindReadsWhatIsWritten(t *testing.T) {
 			Live:    nasty.Draw(t, "live"),
 			Date:    time.Unix(rapid.Int64Range(0, 1<<36).Draw(t, "date"), 0),
 		}
+		r.Publisher, r.Description, r.Homepage, r.LicensePath = nasty.Draw(t, "publisher"), nasty.Draw(t, "description"), nasty.Draw(t, "homepage"), nasty.Draw(t, "path")
+		r.Keywords = rapid.SliceOfN(nasty, 0, 3).Draw(t, "keywords")
+		if rapid.Bool().Draw(t, "subset") {
+			r.Part = &Part{Table: nasty.Draw(t, "table"), Query: nasty.Draw(t, "query") + "x", ID: strings.Repeat("0f", 16)}
+		}
 		for range rapid.IntRange(0, 3).Draw(t, "authors") {
 			r.Authors = append(r.Authors, Author{Name: nasty.Draw(t, "name"), ORCID: nasty.Draw(t, "orcid")})
 		}
@@ -94,6 +111,29 @@ func checkForms(t interface{ Fatalf(string, ...any) }, r Record) {
 		d, c, err := Find(text)
 		if err != nil || d != r.Dataset || c != r.Commit {
 			t.Fatalf("Find(%s): %v, %v, %v in\n%s", form, d, c, err, text)
+		}
+		if r.Part != nil && form != "identifier" {
+			if id, err := FindQuery(text); err != nil || id != r.Part.ID {
+				t.Fatalf("FindQuery(%s): %q, %v in\n%s", form, id, err, text)
+			}
+		}
+		var doc any
+		if strings.Contains(form, "JSON") || form == "CSL" {
+			if err := json.Unmarshal([]byte(text), &doc); err != nil {
+				t.Fatalf("%s: %v in\n%s", form, err, text)
+			}
+		}
+		if strings.HasSuffix(form, "XML") {
+			if err := xml.Unmarshal([]byte(text), &struct{}{}); err != nil {
+				t.Fatalf("%s: %v in\n%s", form, err, text)
+			}
+		}
+		if form == "RIS" {
+			for _, line := range strings.Split(strings.TrimSuffix(text, "\r\n"), "\r\n") {
+				if len(line) < 6 || line[2:6] != "  - " || strings.ContainsAny(line, "\r\n") {
+					t.Fatalf("RIS has the line %q", line)
+				}
+			}
 		}
 	}
 	bib := BibTeX(r)

@@ -61,6 +61,38 @@ func Find(text string) (dataset, commit object.ID, err error) {
 	return object.ID{}, object.ID{}, fmt.Errorf("%w: expected %sDATASET@COMMIT", ErrNone, Scheme)
 }
 
+// queryMark stands before the id of a stored query, behind the version.
+const queryMark = "?query="
+
+// queryDigits is how many digits such an id has.
+const queryDigits = 32
+
+// FindQuery returns the id of the stored query that a text names, if it cites a
+// subset; "" if it names none. It fails with [ErrSeveral] if it names two.
+func FindQuery(text string) (id string, err error) {
+	for {
+		_, rest, ok := strings.Cut(text, queryMark)
+		if !ok {
+			return id, nil
+		}
+		text = rest
+		var digits []byte
+		for len(digits) < queryDigits {
+			if rest = skipBreaks(rest); rest == "" || !strings.Contains("0123456789abcdef", rest[:1]) {
+				break
+			}
+			digits, rest = append(digits, rest[0]), rest[1:]
+		}
+		if len(digits) < queryDigits || rest != "" && isWord(rest[0]) {
+			continue
+		}
+		if id != "" && id != string(digits) {
+			return "", fmt.Errorf("%w: the queries %s and %s", ErrSeveral, id, digits)
+		}
+		id = string(digits)
+	}
+}
+
 func isWord(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }

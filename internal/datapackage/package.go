@@ -67,6 +67,10 @@ func (p *Package) Bytes() []byte {
 // Name returns the dataset's short name, or "".
 func (p *Package) Name() string { return p.doc.root.text("name") }
 
+// ID returns the property id: a DOI, a URL or another text that names the dataset
+// everywhere, or "".
+func (p *Package) ID() string { return p.doc.root.text("id") }
+
 // Title returns the dataset's title, or "".
 func (p *Package) Title() string { return p.doc.root.text("title") }
 

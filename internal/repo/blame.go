@@ -210,22 +210,35 @@ func (b *Blame) Rows(ctx context.Context) iter.Seq2[BlamedRow, error] {
 	}
 }
 
-// Cells returns, for each of Commits, how many of the cells it last changed, and
-// how many rows have such a cell.
-func (b *Blame) Cells() (cells, rows []int64) {
-	cells, rows = make([]int64, len(b.Commits)), make([]int64, len(b.Commits))
-	seen := make([]int, len(b.Commits)) // the last row that was counted, from 1
+// cellCount counts cells, and rows that have such a cell.
+type cellCount struct{ cells, rows int64 }
+
+// countBy counts the cells by a label of the commit that last changed them.
+func (b *Blame) countBy(label []string) map[string]cellCount {
+	number := make(map[string]int)
+	of := make([]int, len(label)) // by commit: the number of its label
+	for i, l := range label {
+		if _, known := number[l]; !known {
+			number[l] = len(number)
+		}
+		of[i] = number[l]
+	}
+	counts, seen := make([]cellCount, len(number)), make([]int, len(number)) // seen: the last row that was counted, from 1
 	for i := range b.rows {
 		for _, column := range b.cells {
-			c := column[i]
-			cells[c]++
-			if seen[c] != i+1 {
-				seen[c] = i + 1
-				rows[c]++
+			n := of[column[i]]
+			counts[n].cells++
+			if seen[n] != i+1 {
+				seen[n] = i + 1
+				counts[n].rows++
 			}
 		}
 	}
-	return cells, rows
+	out := make(map[string]cellCount, len(number))
+	for l, n := range number {
+		out[l] = counts[n]
+	}
+	return out
 }
 
 // findRenamed looks in a commit for the table that became the one at path in its

@@ -76,12 +76,17 @@ func (tr *tracer) run(ctx context.Context) error {
 
 // dropIdle takes those commits out of the Blame that have no cell.
 func (tr *tracer) dropIdle() {
-	count, _ := tr.b.Cells()
-	place := make([]int32, len(count))
+	used := make([]bool, len(tr.b.Commits))
+	for _, column := range tr.owner {
+		for _, c := range column {
+			used[c] = true
+		}
+	}
+	place := make([]int32, len(used))
 	var named []Logged
-	for i, n := range count {
+	for i, u := range used {
 		place[i] = int32(len(named))
-		if n > 0 {
+		if u {
 			named = append(named, tr.b.Commits[i])
 		}
 	}

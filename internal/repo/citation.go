@@ -2,9 +2,12 @@ package repo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/constl/constl/internal/cite"
 	"github.com/constl/constl/internal/datapackage"
@@ -60,14 +63,79 @@ func fillFromPackage(rec *cite.Record, pkg *datapackage.Package) {
 	}
 	rec.Version = pkg.Version()
 	for _, l := range pkg.Licenses() {
-		rec.License = l.Name
+		rec.License, rec.LicensePath = l.Name, l.Path
+		break
+	}
+	rec.Description, rec.Homepage, rec.Keywords = pkg.Description(), pkg.Homepage(), pkg.Keywords()
+	rec.DOI = findDOI(pkg.ID())
+	for _, l := range pkg.Languages() {
+		rec.Language = l
 		break
 	}
 	for _, p := range pkg.Contributors() {
+		if slices.ContainsFunc(p.Roles, func(role string) bool { return strings.EqualFold(role, "publisher") }) {
+			rec.Publisher = p.Name
+		}
 		if p.IsCreator() {
 			rec.Authors = append(rec.Authors, cite.Author{Name: p.Name, ORCID: p.ORCID})
 		}
 	}
+}
+
+// findDOI returns the DOI that a text is, as 10.5281/zenodo.1003150, or "".
+func findDOI(text string) string {
+	text = strings.TrimSpace(text)
+	for _, prefix := range []string{"https://doi.org/", "http://doi.org/", "https://dx.doi.org/", "doi:", "DOI:"} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	registrant, suffix, ok := strings.Cut(text, "/")
+	if !ok || suffix == "" || !strings.HasPrefix(registrant, "10.") || len(registrant) < 7 || strings.Trim(registrant[3:], "0123456789.") != "" || strings.ContainsAny(suffix, " \t\r\n") {
+		return ""
+	}
+	return text
+}
+
+// Credits says how much of a version is whose: of one table, or of all if table is
+// "". Who changed most cells last comes first. It fails as [Repo.Blame] does.
+func (r *Repo) Credits(ctx context.Context, rev, table string) ([]cite.Credit, error) {
+	tables := []string{table}
+	if table == "" {
+		var err error
+		if tables, err = r.TablePaths(ctx, rev); err != nil {
+			return nil, err
+		}
+	}
+	chain, err := r.refs.Chain()
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]*cite.Credit)
+	for _, path := range tables {
+		b, err := r.Blame(ctx, rev, path, BlameOptions{})
+		if err != nil {
+			return nil, err
+		}
+		author := make([]string, len(b.Commits))
+		for i, c := range b.Commits {
+			author[i] = c.Author
+			if byName[c.Author] == nil {
+				byName[c.Author] = &cite.Credit{Author: cite.Author{Name: c.Author}}
+			}
+			if p, ok := chain.Current().Person(refs.PeerID(c.Key)); ok && p.Name == c.Author {
+				byName[c.Author].ORCID = p.ORCID
+			}
+		}
+		for name, n := range b.countBy(author) {
+			byName[name].Cells += n.cells
+			byName[name].Rows += n.rows
+		}
+	}
+	var list []cite.Credit
+	for _, c := range byName {
+		list = append(list, *c)
+	}
+	slices.SortFunc(list, func(a, b cite.Credit) int { return cmp.Or(cmp.Compare(b.Cells, a.Cells), cmp.Compare(a.Name, b.Name)) })
+	return list, nil
 }
 
 // packageAt reads the datapackage.json of a commit; nil if it has none.
@@ -115,6 +183,9 @@ func (r *Repo) tagOf(ctx context.Context, commit object.ID) (string, error) {
 		return "", err
 	}
 	for _, tag := range tags {
+		if strings.HasPrefix(tag.Name.Short(), QueryTags) {
+			continue
+		}
 		target, err := r.peel(ctx, tag.Target)
 		if err != nil {
 			return "", err

@@ -17,12 +17,49 @@ import (
 func (a *app) citeCommand() *cli.Command {
 	return &cli.Command{
 		Name: "cite", Category: groupCite, ArgsUsage: "[REV]",
-		Usage: "print how to cite this exact version",
-		Description: "Title, authors and licence are those of datapackage.json. Anyone who has a clone can check the\n" +
-			"citation with constl verify. JSON: --format json, or --json",
-		Flags:  []cli.Flag{&cli.StringFlag{Name: "format", Value: "text", Usage: "`FORM`: text, bibtex or json"}},
+		Usage: "print how to cite this exact version, a table of it, or a subset",
+		Description: "Title, authors, licence and the like are those of datapackage.json; a DOI stands in its \"id\".\n" +
+			"Anyone who has a clone can check the citation with constl verify.\n" +
+			"A subset: constl cite --table counts.csv --query 'columns id, count where count > 3 order by count desc'\n" +
+			"The condition is CEL over a row. The query is stored as a signed tag with the version, the number of\n" +
+			"rows and their fingerprint; constl verify runs it again, constl cat --query prints its rows.\n" +
+			"JSON: --format json, or --json",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "format", Value: "text", Usage: "`FORM`: text, bibtex, biblatex, csl, ris, cff, datacite-xml, datacite-json or json"},
+			&cli.StringFlag{Name: "table", Usage: "cite one `TABLE`, with the fingerprint of its data"},
+			&cli.StringFlag{Name: "query", Usage: "cite the rows and columns that a `QUERY` selects of the table"},
+			&cli.BoolFlag{Name: "credits", Usage: "say how many rows and cells are whose, from the history (text and json)"},
+		},
 		Action: a.action(runCite),
 	}
+}
+
+// citeForm returns how a citation is written in a format; nil if there is none.
+func citeForm(format string) func(cite.Record) string {
+	bytes := func(write func(cite.Record) []byte) func(cite.Record) string {
+		return func(r cite.Record) string { return string(write(r)) }
+	}
+	switch format {
+	case "text":
+		return cite.Text
+	case "bibtex":
+		return cite.BibTeX
+	case "biblatex":
+		return cite.BibLaTeX
+	case "csl", "csl-json":
+		return bytes(cite.CSL)
+	case "ris":
+		return cite.RIS
+	case "cff":
+		return cite.CFF
+	case "datacite-xml":
+		return bytes(cite.DataCiteXML)
+	case "datacite-json":
+		return bytes(cite.DataCiteJSON)
+	case "json":
+		return bytes(cite.JSON)
+	}
+	return nil
 }
 
 func runCite(c *command) error {
@@ -31,11 +68,15 @@ func runCite(c *command) error {
 		return err
 	}
 	format := c.String("format")
-	if c.asJSON() {
+	if c.asJSON() && !c.IsSet("format") {
 		format = "json"
 	}
-	if format != "text" && format != "bibtex" && format != "json" {
-		return usage("constl cite --format bibtex", "there is no format %q; there are text, bibtex and json", format)
+	write := citeForm(format)
+	if write == nil {
+		return usage("constl cite --format bibtex", "there is no format %q; there are text, bibtex, biblatex, csl, ris, cff, datacite-xml, datacite-json and json", format)
+	}
+	if c.String("query") != "" && c.String("table") == "" {
+		return usage("constl help cite", "--query selects rows of one table: name it with --table")
 	}
 	return c.open(func(r *repo.Repo) error {
 		rev := ""
@@ -46,13 +87,19 @@ func runCite(c *command) error {
 		if err != nil {
 			return err
 		}
-		switch format {
-		case "bibtex":
-			c.print("%s", cite.BibTeX(*rec))
-		case "json":
-			c.print("%s", cite.JSON(*rec))
-		default:
-			c.print("%s", cite.Text(*rec))
+		if table := c.String("table"); table != "" {
+			if rec.Part, err = r.CiteQuery(c.ctx(), rec.Commit.String(), table, c.String("query")); err != nil {
+				return err
+			}
+		}
+		if c.Bool("credits") {
+			if rec.Credits, err = r.Credits(c.ctx(), rec.Commit.String(), c.String("table")); err != nil {
+				return err
+			}
+		}
+		c.print("%s", write(*rec))
+		if rec.DOI == "" && (format == "datacite-xml" || format == "datacite-json") {
+			c.note("note: without a DOI this is a draft; once you have one, put it into \"id\" of datapackage.json\n")
 		}
 		return nil
 	})
@@ -80,7 +127,7 @@ func runVerify(c *command) error {
 		if len(args) == 1 {
 			text = args[0]
 		}
-		dataset, commit, err := c.cited(r, text)
+		dataset, commit, query, err := c.cited(r, text)
 		if err != nil {
 			return err
 		}
@@ -88,7 +135,13 @@ func runVerify(c *command) error {
 		if err != nil {
 			return err
 		}
-		if err := c.printVerified(r, res); err != nil {
+		var part *cite.Part
+		if query != "" && len(res.Problems) == 0 {
+			if part, err = r.VerifyQuery(c.ctx(), query, commit); err != nil {
+				return err
+			}
+		}
+		if err := c.printVerified(r, res, part); err != nil {
 			return err
 		}
 		if n := len(res.Problems); n > 0 {
@@ -98,29 +151,35 @@ func runVerify(c *command) error {
 	})
 }
 
-// cited finds out which version is meant: by a citation, by a file with one, or
+// cited finds out which version is meant, and which stored query on it if any: by a citation, by a file with one, or
 // by a revision.
-func (c *command) cited(r *repo.Repo, text string) (dataset, commit object.ID, err error) {
+func (c *command) cited(r *repo.Repo, text string) (dataset, commit object.ID, query string, err error) {
 	dataset, commit, err = cite.Find(text)
+	if err == nil {
+		query, err = cite.FindQuery(text)
+	}
 	if err == nil || errors.Is(err, cite.ErrSeveral) {
-		return dataset, commit, err
+		return dataset, commit, query, err
 	}
 	data, readErr := os.ReadFile(c.env.path(text))
 	switch {
 	case text != "" && readErr == nil:
 		dataset, commit, err = cite.Find(string(data))
-		if err != nil {
-			return dataset, commit, usage("constl verify CITATION", "%s: %s", text, err)
+		if err == nil {
+			query, err = cite.FindQuery(string(data))
 		}
-		return dataset, commit, nil
+		if err != nil {
+			return dataset, commit, "", usage("constl verify CITATION", "%s: %s", text, err)
+		}
+		return dataset, commit, query, nil
 	case text != "" && !errors.Is(readErr, fs.ErrNotExist) && len(text) < 200:
 		// A folder, say; it may still be a revision's name.
 	}
 	commit, err = r.Resolve(c.ctx(), text)
-	return object.ID{}, commit, err
+	return object.ID{}, commit, "", err
 }
 
-func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult) error {
+func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult, part *cite.Part) error {
 	ok := len(res.Problems) == 0
 	if c.asJSON() {
 		return c.printJSON(struct {
@@ -133,7 +192,8 @@ func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult) error {
 			Changed  []repo.FileChange `json:"changed"`
 			Stands   string            `json:"stands"`
 			Trust    *repo.Trust       `json:"trust"`
-		}{ok, res.Dataset, res.Commit, res.Objects, res.Commits, notNil(res.Problems), notNil(res.Changed), res.Stands, res.Trust})
+			Part     *cite.Part        `json:"part,omitempty"`
+		}{ok, res.Dataset, res.Commit, res.Objects, res.Commits, notNil(res.Problems), notNil(res.Changed), res.Stands, res.Trust, part})
 	}
 	for _, p := range res.Problems {
 		c.print("  %s\n", c.style(red, p.Text))
@@ -148,6 +208,10 @@ func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult) error {
 	c.print("%s: %s\n", c.style(green, "Verified"), cite.Exact(res.Dataset, res.Commit))
 	c.print("  by %s on %s\n", cm.Author, cm.Time.Time().Format(time.DateOnly))
 	c.print("  %s and %s, all present and right\n", plural(res.Objects, "object"), plural(res.Commits, "signature"))
+	if part != nil {
+		c.print("  subset of %s: %s\n", part.Table, part.Query)
+		c.print("  run again: %s, %s, as cited\n", plural(part.Rows, "row"), part.Fingerprint)
+	}
 	newest := res.Trust.Versions[len(res.Trust.Versions)-1]
 	c.print("  identity up to version %d, signed by %s; %s of devices\n",
 		newest.Version, strings.Join(newest.Signed, ", "), plural(int64(len(res.Trust.Logs)), "log"))

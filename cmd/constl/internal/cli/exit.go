@@ -92,6 +92,7 @@ var usageErrors = []error{
 	repo.ErrNoRemote,
 	repo.ErrNotFile,
 	fingerprint.ErrFormat,
+	repo.ErrQuery,
 	xlsx.ErrNoSheet,
 	parquet.ErrNested,
 	repo.ErrUnborn,

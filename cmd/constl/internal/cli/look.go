@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/constl/constl/internal/cite"
 	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/object"
@@ -198,12 +199,16 @@ func (a *app) catCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "rows", Usage: "only the rows `A..B`, counted from 1; either may be left out"},
 			&cli.StringFlag{Name: "columns", Usage: "only these columns, as `a,b`, in this order"},
+			&cli.StringFlag{Name: "query", Usage: "the rows that a citation of a subset names, as CSV: its `ID`, or the citation"},
 		},
 		Action: a.action(runCat),
 	}
 }
 
 func runCat(c *command) error {
+	if c.IsSet("query") {
+		return c.catQuery()
+	}
 	args, err := c.arguments(1, 1)
 	if err != nil {
 		return err
@@ -221,6 +226,20 @@ func runCat(c *command) error {
 		o.Columns = strings.Split(text, ",")
 	}
 	return c.open(func(r *repo.Repo) error { return r.Cat(c.ctx(), c.env.Stdout, args[0], o) })
+}
+
+// catQuery prints the rows of a stored query.
+func (c *command) catQuery() error {
+	if _, err := c.arguments(0, 0); err != nil {
+		return err
+	}
+	id := c.String("query")
+	if found, err := cite.FindQuery(id); err != nil || found != "" {
+		if id = found; err != nil {
+			return err
+		}
+	}
+	return c.open(func(r *repo.Repo) error { return r.CatQuery(c.ctx(), c.env.Stdout, id) })
 }
 
 func parseRange(text string) (from, to int64, err error) {

@@ -1,0 +1,189 @@
+package cite
+
+import (
+	"bytes"
+	"encoding/xml"
+	"strings"
+	"time"
+)
+
+// dataCite is a record after the DataCite Metadata Schema 4.7, as XML and as the
+// JSON of DataCite's interface.
+type dataCite struct {
+	XMLName    xml.Name        `xml:"http://datacite.org/schema/kernel-4 resource" json:"-"`
+	XSI        string          `xml:"xmlns:xsi,attr" json:"-"`
+	Location   string          `xml:"xsi:schemaLocation,attr" json:"-"`
+	Identifier dcIdentifier    `xml:"identifier" json:"-"`
+	DOI        string          `xml:"-" json:"doi,omitempty"`
+	Creators   []dcCreator     `xml:"creators>creator" json:"creators"`
+	Titles     []dcTitle       `xml:"titles>title" json:"titles"`
+	Publisher  dcPublisher     `xml:"publisher" json:"publisher"`
+	Year       string          `xml:"publicationYear" json:"publicationYear"`
+	Type       dcType          `xml:"resourceType" json:"types"`
+	Subjects   []dcSubject     `xml:"subjects>subject,omitempty" json:"subjects,omitempty"`
+	Dates      []dcDate        `xml:"dates>date,omitempty" json:"dates,omitempty"`
+	Language   string          `xml:"language,omitempty" json:"language,omitempty"`
+	Alternate  []dcAlternate   `xml:"alternateIdentifiers>alternateIdentifier,omitempty" json:"alternateIdentifiers,omitempty"`
+	Related    []dcRelated     `xml:"relatedIdentifiers>relatedIdentifier,omitempty" json:"relatedIdentifiers,omitempty"`
+	Version    string          `xml:"version,omitempty" json:"version,omitempty"`
+	Rights     []dcRights      `xml:"rightsList>rights,omitempty" json:"rightsList,omitempty"`
+	Described  []dcDescription `xml:"descriptions>description,omitempty" json:"descriptions,omitempty"`
+	Schema     string          `xml:"-" json:"schemaVersion"`
+}
+
+type dcIdentifier struct {
+	Type  string `xml:"identifierType,attr"`
+	Value string `xml:",chardata"`
+}
+
+type dcCreator struct {
+	Name        dcName             `xml:"creatorName" json:"-"`
+	NameText    string             `xml:"-" json:"name"`
+	NameType    string             `xml:"-" json:"nameType,omitempty"`
+	Given       string             `xml:"givenName,omitempty" json:"givenName,omitempty"`
+	Family      string             `xml:"familyName,omitempty" json:"familyName,omitempty"`
+	Identifiers []dcNameIdentifier `xml:"nameIdentifier" json:"nameIdentifiers,omitempty"`
+}
+
+type dcName struct {
+	Type string `xml:"nameType,attr,omitempty"`
+	Text string `xml:",chardata"`
+}
+
+type dcNameIdentifier struct {
+	Scheme    string `xml:"nameIdentifierScheme,attr" json:"nameIdentifierScheme"`
+	SchemeURI string `xml:"schemeURI,attr" json:"schemeUri"`
+	Value     string `xml:",chardata" json:"nameIdentifier"`
+}
+
+type dcTitle struct {
+	Text string `xml:",chardata" json:"title"`
+}
+
+type dcPublisher struct {
+	Name string `xml:",chardata" json:"name"`
+}
+
+type dcType struct {
+	General string `xml:"resourceTypeGeneral,attr" json:"resourceTypeGeneral"`
+	Text    string `xml:",chardata" json:"resourceType"`
+}
+
+type dcSubject struct {
+	Text string `xml:",chardata" json:"subject"`
+}
+
+type dcDate struct {
+	Type string `xml:"dateType,attr" json:"dateType"`
+	Date string `xml:",chardata" json:"date"`
+}
+
+type dcAlternate struct {
+	Type  string `xml:"alternateIdentifierType,attr" json:"alternateIdentifierType"`
+	Value string `xml:",chardata" json:"alternateIdentifier"`
+}
+
+type dcRelated struct {
+	Type     string `xml:"relatedIdentifierType,attr" json:"relatedIdentifierType"`
+	Relation string `xml:"relationType,attr" json:"relationType"`
+	Value    string `xml:",chardata" json:"relatedIdentifier"`
+}
+
+type dcRights struct {
+	URI      string `xml:"rightsURI,attr,omitempty" json:"rightsUri,omitempty"`
+	ID       string `xml:"rightsIdentifier,attr,omitempty" json:"rightsIdentifier,omitempty"`
+	Scheme   string `xml:"rightsIdentifierScheme,attr,omitempty" json:"rightsIdentifierScheme,omitempty"`
+	SchemeAt string `xml:"schemeURI,attr,omitempty" json:"schemeUri,omitempty"`
+	Text     string `xml:",chardata" json:"rights"`
+}
+
+type dcDescription struct {
+	Type string `xml:"descriptionType,attr" json:"descriptionType"`
+	Text string `xml:",chardata" json:"description"`
+}
+
+// The standard's words for what is not known.
+const (
+	toBeAssigned = ":tba"
+	unavailable  = ":unav"
+)
+
+func dataCiteOf(r Record) *dataCite {
+	d := &dataCite{
+		XSI: "http://www.w3.org/2001/XMLSchema-instance", Location: "http://datacite.org/schema/kernel-4 https://schema.datacite.org/meta/kernel-4.7/metadata.xsd",
+		Identifier: dcIdentifier{"DOI", toBeAssigned}, DOI: r.DOI, Titles: []dcTitle{{titleOf(r)}},
+		Publisher: dcPublisher{unavailable}, Year: year(r), Type: dcType{"Dataset", "Dataset"},
+		Language: r.Language, Version: oneLine(r.Version), Schema: "http://datacite.org/schema/kernel-4",
+	}
+	if r.DOI != "" {
+		d.Identifier.Value = r.DOI
+	}
+	if p := oneLine(r.Publisher); p != "" {
+		d.Publisher.Name = p
+	}
+	for _, a := range named(r.Authors) {
+		d.Creators = append(d.Creators, creatorOf(a))
+	}
+	if len(d.Creators) == 0 {
+		d.Creators = []dcCreator{{Name: dcName{Text: unavailable}, NameText: unavailable}}
+	}
+	for _, k := range distinct(r.Keywords) {
+		d.Subjects = append(d.Subjects, dcSubject{k})
+	}
+	if !r.Date.IsZero() {
+		d.Dates = []dcDate{{"Updated", r.Date.UTC().Format(time.DateOnly)}}
+	} else {
+		d.Year = "0000" // the schema wants four digits
+	}
+	d.Alternate = []dcAlternate{{"constl: " + labelExact, r.identifier()}, {"constl: " + labelLive, r.live()}}
+	if r.Part != nil && !r.Part.Fingerprint.isZero() {
+		d.Alternate = append(d.Alternate, dcAlternate{"constl: fingerprint of the data in any format", r.Part.Fingerprint.String()})
+	}
+	if page := r.page(); page != "" {
+		d.Related = []dcRelated{{"URL", "IsVersionOf", page}}
+	}
+	if l := oneLine(r.License); l != "" {
+		rights := dcRights{Text: l, URI: escapeURL(oneLine(r.LicensePath))}
+		if !strings.Contains(l, " ") {
+			rights.ID, rights.Scheme, rights.SchemeAt = l, "SPDX", "https://spdx.org/licenses/"
+		}
+		d.Rights = []dcRights{rights}
+	}
+	if text := strings.TrimSpace(strings.ToValidUTF8(r.Description, "\ufffd")); text != "" {
+		d.Described = []dcDescription{{"Abstract", text}}
+	}
+	return d
+}
+
+func creatorOf(a Author) dcCreator {
+	c := dcCreator{Name: dcName{Text: oneLine(a.Name)}}
+	if c.Family, c.Given = nameParts(a); c.Family != "" {
+		c.Name.Text, c.Name.Type = c.Family, "Personal"
+		if c.Given != "" {
+			c.Name.Text += ", " + c.Given
+		}
+	}
+	c.NameText, c.NameType = c.Name.Text, c.Name.Type
+	if a.ORCID != "" {
+		c.Identifiers = []dcNameIdentifier{{"ORCID", "https://orcid.org", "https://orcid.org/" + a.ORCID}}
+	}
+	return c
+}
+
+// DataCiteXML returns the citation as a record after the DataCite Metadata Schema
+// 4.7. Without a DOI the identifier is ":tba", to be assigned. The caller owns the slice.
+func DataCiteXML(r Record) []byte {
+	data, err := xml.MarshalIndent(dataCiteOf(r), "", "  ")
+	if err != nil {
+		panic("cite: texts always encode: " + err.Error())
+	}
+	// The library writes lists even if they are empty.
+	for _, list := range []string{"subjects", "dates", "relatedIdentifiers", "rightsList", "descriptions"} {
+		data = bytes.Replace(data, []byte("  <"+list+"></"+list+">\n"), nil, 1)
+	}
+	return append(append([]byte(xml.Header), data...), '\n')
+}
+
+// DataCiteJSON returns the same record as DataCite's interface takes it. The caller
+// owns the slice.
+func DataCiteJSON(r Record) []byte { return encodeJSON(dataCiteOf(r)) }
