@@ -61,7 +61,7 @@ func (c *command) printProposal(p *repo.Proposal, e *proposalEntry) {
 	c.print("  by %s, since %s, for %s\n", who(p), p.Since().Format("2006-01-02 15:04"), p.Branch.Short())
 	switch {
 	case p.State != repo.ProposalWaiting:
-		c.print("  %s\n", c.answerText(p))
+		c.print("  %s\n", c.decision(p))
 	case p.Mine && len(p.Note.Sent) == 0:
 		c.print("  %s; %s\n", e.changed(), c.style(red, "no peer has taken it yet: constl propose"))
 	case p.Mine:
@@ -140,7 +140,7 @@ func (c *command) printReview(v *repo.Review) error {
 	}
 	c.print("\n")
 	if v.State != repo.ProposalWaiting {
-		c.print("%s\n", c.answerText(v.Proposal))
+		c.print("It was %s\n", c.decision(v.Proposal))
 		return nil
 	}
 	if len(v.Conflicts) > 0 {

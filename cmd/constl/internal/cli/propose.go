@@ -164,7 +164,7 @@ func who(p *repo.Proposal) string {
 	case p.Mine:
 		return "you"
 	case p.Person == "":
-		return diffview.Line(p.Author) + " (nobody of this dataset; key " + p.Log.Signer.Short() + ")"
+		return diffview.Line(p.Author) + " (not listed in this dataset; key " + p.Log.Signer.Short() + ")"
 	case p.Person != p.Author:
 		return diffview.Line(p.Person) + " (as " + diffview.Line(p.Author) + ")"
 	}
@@ -212,16 +212,19 @@ func (c *command) noteWaiting(others, own int) {
 }
 
 func (c *command) answerText(p *repo.Proposal) string {
-	by := "a maintainer"
+	return "Your proposal " + p.ID() + " (" + subject(p) + ") was " + c.decision(p)
+}
+
+// decision says who decided what about a proposal, and why.
+func (c *command) decision(p *repo.Proposal) string {
+	colour, by := green, "a maintainer"
+	if p.State == repo.ProposalDeclined {
+		colour = red
+	}
 	if p.Answer.By != "" {
 		by = diffview.Line(p.Answer.By)
 	}
-	text := "Your proposal " + p.ID() + " (" + subject(p) + ") was "
-	if p.State == repo.ProposalAccepted {
-		text += c.style(green, "accepted") + " by " + by
-	} else {
-		text += c.style(red, "declined") + " by " + by
-	}
+	text := c.style(colour, p.State) + " by " + by
 	if p.Answer.Why != "" {
 		text += ": " + diffview.Line(p.Answer.Why)
 	}

@@ -26,7 +26,8 @@ func (a *app) serveCommand() *cli.Command {
 		Name: "serve", Category: groupTogether, ArgsUsage: "no arguments",
 		Usage: "let anybody who has the address get this dataset, until you stop it with Ctrl-C",
 		Description: "The first line printed is the address to give away. Commits made meanwhile are served at once.\n" +
-			"Nobody can change your folder: maintainers' pushes are stored, and wait for your merge; so do proposals.\n" +
+			"Maintainers' pushes are stored, and wait for your merge; your folder stays as it is, and so it does with proposals,\n" +
+			"unless you let them be accepted without you:\n" +
 			"--accept-proposals says what becomes of the proposals of others: ask keeps them for constl review (the default\n" +
 			"if your word counts for the branch); valid accepts at once what only changes rows of tables that are there and breaks\n" +
 			"no rule, append-only what only adds rows to them, and both keep the rest for constl review; none takes none.",
