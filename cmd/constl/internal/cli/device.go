@@ -19,7 +19,7 @@ func (a *app) deviceCommand() *cli.Command {
 			"remove KEY       a device that is lost or given away: what it signs from now on counts nowhere\n" +
 			"While joining, both computers show six digits, which must be the same.\n" +
 			"JSON: of list [{\"person\",\"role\",\"key\",\"name\",\"this\":bool}]; of join {\"dataset\",\"dir\",\"code\",\"in_force\"};\n" +
-			"of changes as constl maintainer",
+			"of changes as constl maintainer; of add without a key {\"url\"} first",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "name", Usage: "add, join: what to call the device, as `NAME`"},
 			&cli.StringFlag{Name: "person", Usage: "add KEY: whose device it is (default: yours), as `NAME`"},

@@ -50,14 +50,16 @@ func (c *command) pairDevice() error {
 
 func (c *command) printPairing(p *repo.Pairing) error {
 	addr := p.Addr().(*net.UDPAddr).AddrPort()
-	url := p.URL(hostsOf(addr)).String()
+	hosts := hostsOf(addr)
+	url := p.URL(hosts).String()
 	if !c.asJSON() {
 		c.print("%s\n", url)
 	} else if err := c.printJSON(map[string]string{"url": url}); err != nil {
 		return err
 	}
 	if c.Bool("qr") {
-		if err := c.printQR(url); err != nil {
+		// One address keeps the code small enough for a terminal.
+		if err := c.printQR(p.URL(hosts[:1]).String()); err != nil {
 			return err
 		}
 	}

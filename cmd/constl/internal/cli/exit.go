@@ -176,6 +176,8 @@ var hints = []struct {
 	{repo.ErrNoRemote, "see the remotes with: constl config, or give an address: constl://DATASET?peer=PEER@HOST:PORT"},
 	{repo.ErrNoSay, "ask one of them; they need your key: constl key show"},
 	{repo.ErrSigned, "wait until the others have signed it too, or give it up: constl maintainer decline ID"},
+	{refs.ErrIdentityFork, "ask the maintainers which history holds, and clone anew from one of them: constl clone URL NEWFOLDER"},
+	{refs.ErrDrafts, "decide on those that wait first: constl maintainer approve ID, or constl maintainer decline ID"},
 	{keyfile.ErrNoAgent, "sign with this device's own key instead: constl key use device"},
 	{repo.ErrNoDraft, "see what waits with: constl maintainer list; get what is new with: constl pull"},
 	{repo.ErrNoPerson, "see who takes part with: constl maintainer list"},

@@ -133,6 +133,9 @@ func (c *command) clone(args []string, report repo.Progress) (*repo.Repo, *repo.
 	if err != nil {
 		return nil, nil, err
 	}
+	if repo.IsPairing(url) {
+		return nil, nil, usage("constl device join URL DIR", "this is an address by which a second computer of the same person joins")
+	}
 	dir := url.Dataset.Short()
 	if len(args) == 2 {
 		dir = args[1]
