@@ -100,17 +100,23 @@ func findCore(d *Dataset) (*core, error) {
 	for i := range d.Tables {
 		t := &d.Tables[i]
 		c, problem := fit(t)
-		if problem != "" {
+		if problem != "" && problem != noTerm {
 			why = append(why, t.Path+": "+problem)
-		} else if best == nil || len(c.terms) > len(best.terms) {
+		} else if problem == "" && (best == nil || len(c.terms) > len(best.terms)) {
 			best = c
 		}
 	}
 	if best == nil {
-		return nil, fmt.Errorf("%w a Darwin Core archive (%s)", ErrNoFit, strings.Join(why, "; "))
+		if len(why) == 0 {
+			why = []string{noTerm}
+		}
+		return nil, fmt.Errorf("%w a Darwin Core archive: %s", ErrNoFit, strings.Join(why, "; "))
 	}
 	return best, nil
 }
+
+// noTerm is why most tables do not fit.
+const noTerm = "expected a field that is called, or whose rdfType is, occurrenceID, eventID, taxonID or scientificName"
 
 func fit(t *Table) (c *core, problem string) {
 	if strings.HasSuffix(strings.ToLower(t.Path), ".gz") {
@@ -134,7 +140,7 @@ func fit(t *Table) (c *core, problem string) {
 		}
 	}
 	if c.kind == "" {
-		return nil, "expected a field occurrenceID, eventID, taxonID or scientificName"
+		return nil, noTerm
 	}
 	if key := t.Key(); c.id < 0 && len(key) == 1 {
 		c.id = slices.IndexFunc(t.Fields, func(f Field) bool { return f.Name == key[0] })

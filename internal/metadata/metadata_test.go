@@ -283,3 +283,18 @@ func TestFormatNumber(t *testing.T) {
 		}
 	}
 }
+
+// Why no table fits is said once, and where one nearly does, what it lacks.
+func TestNoFitSaysWhy(t *testing.T) {
+	d := birds()
+	d.Tables[0].Fields[0].Key, d.Tables[0].Fields[0].Name = false, "number"
+	d.Tables = append(d.Tables, Table{File: File{Path: "other.csv"}}, Table{File: File{Path: "another.csv"}})
+	_, err := findCore(d)
+	if err == nil || !strings.Contains(err.Error(), "counts 2026.csv: no single field names a row") || strings.Contains(err.Error(), "other.csv") {
+		t.Error(err)
+	}
+	d.Tables = d.Tables[1:]
+	if _, err = findCore(d); err == nil || strings.Count(err.Error(), "expected a field") != 1 {
+		t.Error(err)
+	}
+}
