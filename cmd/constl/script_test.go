@@ -91,7 +91,7 @@ func (s *script) home(name string) (string, error) {
 // cmdConstl runs the command line; with "!" it must fail (see code). $PATIENCE is
 // how long it waits for a peer that may not be there.
 func cmdConstl(ts *testscript.TestScript, neg bool, args []string) {
-	env := cli.Env{Dir: ts.MkAbs("."), Home: ts.Getenv("CONSTL_HOME")}
+	env := cli.Env{Dir: ts.MkAbs("."), Home: ts.Getenv("CONSTL_HOME"), Variable: ts.Getenv}
 	if text := ts.Getenv("PATIENCE"); text != "" {
 		var err error
 		env.Patience, err = time.ParseDuration(text)

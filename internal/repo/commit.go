@@ -17,6 +17,9 @@ type CommitOptions struct {
 	Paths []string
 	// AllowEmpty records a commit even if nothing has changed.
 	AllowEmpty bool
+	// NoValidate records the folder even if the settings have commits validated and
+	// it is not valid.
+	NoValidate bool
 }
 
 // CommitResult says what was recorded.
@@ -31,8 +34,8 @@ type CommitResult struct {
 // Commit records the folder as a new commit, signed by this device, on the
 // branch that is checked out, and fills in datapackage.json. If a merge is going
 // on, the commit finishes it. It fails with [ErrNothing] if nothing has changed,
-// [ErrUnresolved] if the merge has open conflicts, [ErrChanging], or
-// [ErrLocked]; the dataset is then as it was.
+// [ErrUnresolved] if the merge has open conflicts, an [*InvalidError] if the settings
+// have commits validated, [ErrChanging], or [ErrLocked]; the dataset is then as it was.
 func (r *Repo) Commit(ctx context.Context, o CommitOptions) (*CommitResult, error) {
 	unlock, err := r.lock()
 	if err != nil {
@@ -85,6 +88,11 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 	if tree == base.folders[""] && merging == nil && !o.AllowEmpty || len(s.result.files) == 0 && len(parents) == 0 && !o.AllowEmpty {
 		s.finish()
 		return nil, fmt.Errorf("%w: the folder is as it was committed", ErrNothing)
+	}
+	if r.settings.Validates("commit") && !o.NoValidate {
+		if err := r.refuseInvalid(ctx, batch, tree, base.folders[""]); err != nil {
+			return nil, err
+		}
 	}
 	id, err := r.putCommit(ctx, batch, tree, parents, o.Message)
 	if err != nil {

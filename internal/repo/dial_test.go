@@ -50,7 +50,7 @@ func TestOverTCP(t *testing.T) {
 	}
 	put(t, r, "t.csv", manyRows(501))
 	commit(t, r, "second")
-	if _, err := c.Pull(t.Context(), ""); err != nil {
+	if _, err := c.Pull(t.Context(), "", PullOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if read(t, c, "t.csv") != read(t, r, "t.csv") {

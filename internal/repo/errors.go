@@ -49,6 +49,8 @@ var (
 	ErrNoProposal = errors.New("no such proposal")
 	// ErrNothingToPropose says that the maintainers have everything already.
 	ErrNothingToPropose = errors.New("nothing to propose")
+	// ErrInvalid says that tables are not as datapackage.json asks.
+	ErrInvalid = errors.New("not valid")
 	// ErrBroken says that a proposal breaks a rule of datapackage.json.
 	ErrBroken = errors.New("it breaks a rule")
 	// ErrAnswered says that a proposal was answered before.

@@ -79,6 +79,11 @@ func (r *Repo) mergeCommit(ctx context.Context, theirs object.ID, o MergeOptions
 	if behind, err := r.isAncestor(ctx, head.Commit, theirs); err != nil {
 		return nil, err
 	} else if behind {
+		if o.Validate {
+			if err := r.refuseCommit(ctx, theirs, head.Commit); err != nil {
+				return nil, err
+			}
+		}
 		return res, r.forward(ctx, head, theirs, res)
 	}
 	bases, err := merge.Bases(ctx, r.store, head.Commit, theirs)
@@ -148,6 +153,11 @@ func (r *Repo) join(ctx context.Context, head Head, j joining, res *MergeResult)
 	res.Merged, res.Conflicts, res.Tables = true, merged.Conflicts, merged.Tables
 	if err := readable(ctx, batch, merged.Tree, res.Conflicts); err != nil {
 		return err
+	}
+	if j.Validate && len(merged.Conflicts) == 0 {
+		if err := r.refuseInvalid(ctx, batch, merged.Tree, old.folders[""]); err != nil {
+			return err
+		}
 	}
 	if j.single && len(merged.Conflicts) == 0 && merged.Tree == old.folders[""] {
 		return fmt.Errorf("%w: the changes are there already", ErrNothing)

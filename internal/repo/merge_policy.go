@@ -19,6 +19,8 @@ type MergeOptions struct {
 	// AllowViolations commits a merge that breaks a rule of datapackage.json which
 	// both sides keep. Otherwise it stops, as with a conflict.
 	AllowViolations bool
+	// Validate refuses a result that is not valid, with an [*InvalidError].
+	Validate bool
 }
 
 // rules is what datapackage.json says of a table's fields beyond their types.

@@ -42,6 +42,13 @@ type PullResult struct {
 	NoBranch bool
 }
 
+// PullOptions say how [Repo.Pull] pulls.
+type PullOptions struct {
+	// NoValidate takes what is pulled even if the settings have it validated and it
+	// is not valid.
+	NoValidate bool
+}
+
 // PushResult says what a push did.
 type PushResult struct {
 	Remote  string
@@ -139,7 +146,7 @@ func (r *Repo) takeTags(ctx context.Context, up *upstream) error {
 // out: what the maintainers have signed, and, if the peer is named by its
 // address, what that peer has itself. It fails with [ErrDetached] if no branch is
 // checked out.
-func (r *Repo) Pull(ctx context.Context, remote string) (*PullResult, error) {
+func (r *Repo) Pull(ctx context.Context, remote string, o PullOptions) (*PullResult, error) {
 	head, err := r.Head(ctx)
 	if err != nil {
 		return nil, err
@@ -162,7 +169,10 @@ func (r *Repo) Pull(ctx context.Context, remote string) (*PullResult, error) {
 		return name == head.Branch && slices.Contains(targets, fetched.Refs[name])
 	})
 	for _, target := range targets {
-		m, err := r.mergeCommit(ctx, target, MergeOptions{Message: fmt.Sprintf("Merge %s of %s", head.Branch.Short(), fetched.Remote)})
+		m, err := r.mergeCommit(ctx, target, MergeOptions{
+			Message:  fmt.Sprintf("Merge %s of %s", head.Branch.Short(), fetched.Remote),
+			Validate: r.settings.Validates("pull") && !o.NoValidate,
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -235,7 +235,7 @@ func TestPullBothWays(t *testing.T) {
 			into *Repo
 			from string
 		}{{bob, "origin"}, {alice, bobURL.String()}} {
-			res, err := step.into.Pull(t.Context(), step.from)
+			res, err := step.into.Pull(t.Context(), step.from, PullOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}

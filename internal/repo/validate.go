@@ -11,6 +11,7 @@ import (
 	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/internal/validate"
 	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/durable"
 	"github.com/constl/constl/tabular"
 )
 
@@ -80,6 +81,74 @@ func (r *Repo) ValidateTrees(ctx context.Context, objects object.Reader, tree, b
 	}
 	v := &validation{objects: objects, now: now, base: before, since: changedOnly, progress: r.o.Progress}
 	return v.run(ctx)
+}
+
+// InvalidError says that what was to be recorded or taken over is not valid. It
+// wraps [ErrInvalid].
+type InvalidError struct{ Report *validate.Report }
+
+// Error gives the number of errors and the first of them.
+func (e *InvalidError) Error() string {
+	for _, k := range e.Report.Kinds {
+		if k.Severity == validate.SeverityError && len(k.Findings) > 0 {
+			return fmt.Sprintf("%v: %s:%d: %s (errors in all: %d)", ErrInvalid, k.Path, k.Findings[0].Line, k.Findings[0].Message, e.Report.Errors)
+		}
+	}
+	return ErrInvalid.Error()
+}
+
+// Unwrap returns ErrInvalid.
+func (e *InvalidError) Unwrap() error { return ErrInvalid }
+
+// refuseInvalid fails with an [*InvalidError] if a tree is not valid in what it does
+// not have alike with the base.
+func (r *Repo) refuseInvalid(ctx context.Context, objects object.Reader, tree, base object.ID) error {
+	report, err := r.ValidateTrees(ctx, objects, tree, base, true)
+	if err == nil && !report.Valid {
+		err = &InvalidError{Report: report}
+	}
+	return err
+}
+
+// refuseCommit is refuseInvalid for two commits.
+func (r *Repo) refuseCommit(ctx context.Context, commit, base object.ID) error {
+	next, err := r.filesAt(ctx, commit)
+	if err != nil {
+		return err
+	}
+	old, err := r.filesAt(ctx, base)
+	if err != nil {
+		return err
+	}
+	return r.refuseInvalid(ctx, r.store, next.folders[""], old.folders[""])
+}
+
+// RenameField has the folder's datapackage.json follow a column that has another
+// name now. It fails with [ErrNotFile] if no table has a field of the old name, or
+// as reading and writing the file do.
+func (r *Repo) RenameField(ctx context.Context, from, to string) error {
+	unlock, err := r.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	name := filepath.Join(r.Dir, datapackage.FileName)
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", datapackage.FileName, err)
+	}
+	pkg, err := datapackage.Parse(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", datapackage.FileName, err)
+	}
+	renamed := false
+	for _, res := range pkg.Resources() {
+		renamed = res.RenameField(from, to) || renamed
+	}
+	if !renamed {
+		return fmt.Errorf("%s describes no field %q: %w", datapackage.FileName, from, ErrNotFile)
+	}
+	return durable.WriteFile(name, pkg.Bytes(), 0o644)
 }
 
 // parentState lays out the first parent of a version.

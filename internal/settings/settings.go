@@ -24,6 +24,9 @@ const (
 	// SigningKey is the id of the key in an ssh-agent that signs in the place of the
 	// device's own.
 	SigningKey = "user.signing-key"
+	// ValidateOn says when tables are validated by themselves: a list of the words of
+	// [ValidateWords], with commas between them.
+	ValidateOn = "validate.on"
 	// Remote names the address of a peer: remote.NAME.url.
 	remotePrefix = "remote."
 	remoteSuffix = ".url"
@@ -170,16 +173,39 @@ func check(name, value string) error {
 		if value != "" && !peerID.MatchString(value) {
 			return fmt.Errorf("%w: %s should be the 52 characters of a key, found %q; set it with: constl key use", ErrInvalid, name, value)
 		}
+	case name == ValidateOn:
+		for word := range strings.SplitSeq(value, ",") {
+			if value != "" && !slices.Contains(ValidateWords(), strings.TrimSpace(word)) {
+				return fmt.Errorf("%w: %s should be some of %s, with commas between them, found %q", ErrInvalid, name, strings.Join(ValidateWords(), ", "), value)
+			}
+		}
 	default:
 		remote, ok := RemoteName(name)
 		if !ok {
-			return fmt.Errorf("%w %q; there are %s, %s, %s and remote.NAME.url", ErrUnknown, name, UserName, UserORCID, SigningKey)
+			return fmt.Errorf("%w %q; there are %s, %s, %s, %s and remote.NAME.url", ErrUnknown, name, UserName, UserORCID, SigningKey, ValidateOn)
 		}
 		if !remoteName.MatchString(remote) {
 			return fmt.Errorf("%w: a remote's name is made of letters, digits, dots, hyphens and underscores, found %q", ErrInvalid, remote)
 		}
 	}
 	return nil
+}
+
+// ValidateWords returns what [ValidateOn] can name: before a commit, and before
+// what was pulled is taken into the folder; what is accepted from others is
+// validated in any case.
+func ValidateWords() []string { return []string{"commit", "accept", "pull"} }
+
+// Validates reports whether tables are to be validated by themselves at the given
+// one of [ValidateWords].
+func (s *Settings) Validates(word string) bool {
+	value, _ := s.Get(ValidateOn)
+	for w := range strings.SplitSeq(value, ",") {
+		if strings.TrimSpace(w) == word {
+			return true
+		}
+	}
+	return false
 }
 
 // Remote returns the name of the setting that holds the address of a remote.

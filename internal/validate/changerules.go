@@ -36,9 +36,9 @@ func (p *plan) planChangeRule(vars []expr.Variable, d *ruleDecl) error {
 	return nil
 }
 
-// checkChanges evaluates the rules about changes.
+// checkChanges evaluates the rules about changes, and looks for damage in them.
 func (p *plan) checkChanges(ctx context.Context, found *tallies) error {
-	if len(p.changeRules) == 0 || p.base == nil || p.base.ID == p.table.ID {
+	if p.o.KeysOnly || p.base == nil || p.base.ID == p.table.ID {
 		return nil
 	}
 	diff, err := tabular.Compare(ctx, p.base, p.table, nil)
@@ -55,6 +55,10 @@ func (p *plan) checkChanges(ctx context.Context, found *tallies) error {
 	for ch, err := range diff.Changes(ctx, nil) {
 		if err != nil {
 			return err
+		}
+		p.judgeDamage(&ch, found)
+		if len(p.changeRules) == 0 {
+			continue
 		}
 		if err := p.fillVersion(ctx, columns[:width], old, ch.RowA, oldCols); err != nil {
 			return err

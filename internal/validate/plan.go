@@ -36,6 +36,7 @@ type plan struct {
 
 	labels []labelHit
 
+	damages     []*damagePlan // by position of the column
 	rowRules    []*rowRule
 	tableRules  []*tableRule
 	changeRules []*changeRule
@@ -59,6 +60,7 @@ type columnPlan struct {
 	limits    []limit
 	texts     []textCheck // those that look at the text
 	vector    bool        // a rule needs its values
+	damage    *damagePlan // nil if its texts are not looked at
 }
 
 // limit is a minimum or a maximum.
@@ -177,6 +179,7 @@ func (p *plan) planColumn(col int, f *field) (wrong []mistake) {
 		m.path = at(m.path...)
 		wrong = append(wrong, m)
 	}
+	p.planDamage(c, f, name)
 	p.columns[col] = c
 	return wrong
 }

@@ -34,3 +34,42 @@ const (
 	RuleInvisible  = "invisible-character"
 	RuleStraySpace = "stray-space"
 )
+
+// describeRule says in a sentence what a check is about.
+func describeRule(id string) string {
+	for _, r := range ruleTexts {
+		if r.id == id {
+			return r.text
+		}
+	}
+	return id
+}
+
+var ruleTexts = []struct{ id, text string }{
+	{RulePackage, "datapackage.json cannot be read."},
+	{RuleSchema, "datapackage.json asks for something that cannot be checked."},
+	{RuleMissingLabel, "A column that is described is not in the file."},
+	{RuleExtraLabel, "A column of the file is not described."},
+	{RuleIncorrectLabel, "The columns stand in another order than described."},
+	{RuleBlankLabel, "A column has no name."},
+	{RuleDuplicateLabel, "Two columns have one name."},
+	{RuleBlankRow, "A row has no values."},
+	{RuleMissingCell, "A row has fewer cells than the header."},
+	{RuleExtraCell, "A row has more cells than the header."},
+	{RuleType, "A cell is not of its field's type and format."},
+	{RuleConstraint, "A cell breaks a constraint of its field."},
+	{RuleUnique, "A value that must be unique stands in two rows."},
+	{RulePrimaryKey, "Two rows have the same primary key, or one has none."},
+	{RuleForeignKey, "A row refers to one that is not there."},
+	{RuleRow, "A row breaks a rule of this dataset."},
+	{RuleTable, "The table breaks a rule of this dataset."},
+	{RuleChange, "A change breaks a rule of this dataset."},
+	{RuleStopped, "A rule takes too long and was not checked to the end."},
+	{RuleDate, "A spreadsheet program seems to have made a date of a name or an id."},
+	{RuleZeros, "A spreadsheet program seems to have dropped the zeros in front of an id."},
+	{RuleRounded, "A spreadsheet program seems to have rounded a long number."},
+	{RuleComma, "Decimal points and decimal commas stand in one column."},
+	{RuleLookAlike, "A letter of another script looks like the one that is meant."},
+	{RuleInvisible, "A cell has characters that nobody sees."},
+	{RuleStraySpace, "A cell begins or ends with blanks."},
+}

@@ -18,6 +18,7 @@ type part struct {
 	rows  int64
 	found *tallies
 	sums  []sums
+	stats []damageStats
 }
 
 // scan checks the table's row groups, several at a time.
@@ -27,6 +28,7 @@ func (p *plan) scan(ctx context.Context) (*tallies, error) {
 	for i := range totals {
 		totals[i] = newSums()
 	}
+	stats := make([]damageStats, len(p.columns))
 	var spare sync.Pool
 	work := func(ctx context.Context, g *tabular.Group) (part, error) {
 		s, ok := spare.Get().(*scanner)
@@ -35,12 +37,16 @@ func (p *plan) scan(ctx context.Context) (*tallies, error) {
 		}
 		defer spare.Put(s)
 		s.found, s.sums = newTallies(len(p.checks), p.o.Limit), make([]sums, len(p.tableRules))
+		s.stats = make([]damageStats, len(p.columns))
 		err := s.group(ctx, g)
-		return part{int64(g.Rows()), s.found, s.sums}, err
+		return part{int64(g.Rows()), s.found, s.sums, s.stats}, err
 	}
 	done := int64(0)
 	deliver := func(found part) error {
 		all.join(found.found)
+		for i := range stats {
+			stats[i].join(&found.stats[i], p.o.Limit)
+		}
 		if done += found.rows; p.o.Progress != nil {
 			p.o.Progress(done, p.table.Rows)
 		}
@@ -52,6 +58,11 @@ func (p *plan) scan(ctx context.Context) (*tallies, error) {
 		}
 	} else if err := p.scanChanged(ctx, work, deliver, totals); err != nil {
 		return nil, err
+	}
+	for _, c := range p.columns {
+		if c.damage != nil {
+			c.damage.decide(&stats[c.col], all)
+		}
 	}
 	for _, r := range p.rowRules {
 		r.reportStopped(all)
@@ -125,12 +136,14 @@ type scanner struct {
 	memos   []memo
 	vectors []expr.Column
 	out     []expr.Verdict
-	sums    []sums // of the group, by table rule
+	sums    []sums        // of the group, by table rule
+	seen    []memo        // by column: the traits of texts
+	stats   []damageStats // of the group, by column
 }
 
 func newScanner(p *plan) *scanner {
 	return &scanner{
-		p: p, memos: make([]memo, len(p.columns)), vectors: make([]expr.Column, len(p.columns)),
+		p: p, memos: make([]memo, len(p.columns)), seen: make([]memo, len(p.columns)), vectors: make([]expr.Column, len(p.columns)),
 	}
 }
 
@@ -230,6 +243,9 @@ func (s *scanner) column(c *columnPlan, cells tabular.Cells) {
 	}
 	if len(c.texts) > 0 {
 		s.texts(c, cells, states)
+	}
+	if c.damage != nil {
+		s.damage(c, cells, states)
 	}
 	if c.vector {
 		s.vector(c, cells, states, values)

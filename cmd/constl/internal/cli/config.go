@@ -15,7 +15,7 @@ const version = "0.1.0"
 func (a *app) configCommand() *cli.Command {
 	return &cli.Command{
 		Name: "config", Category: groupSettings, ArgsUsage: "[NAME [VALUE]]",
-		Usage: "show or change settings: user.name, user.orcid, remote.NAME.url",
+		Usage: "show or change settings: user.name, user.orcid, validate.on, remote.NAME.url",
 		Description: "Without --global a value is for the dataset here alone.\n" +
 			"JSON: {NAME: VALUE}",
 		Flags: []cli.Flag{

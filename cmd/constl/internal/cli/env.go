@@ -34,13 +34,16 @@ type Env struct {
 	Interactive bool
 	// Password asks for a secret without showing it; nil if there is no terminal.
 	Password func(prompt string) (string, error)
+	// Variable returns a variable of the system's environment, "" if it is not set;
+	// nil has none set.
+	Variable func(name string) string
 	// Width is the width of the terminal in columns, or 0 if there is none.
 	Width int
 }
 
 // System returns the environment of this process.
 func System() Env {
-	env := Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Home: home()}
+	env := Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Home: home(), Variable: os.Getenv}
 	env.Live = term.IsTerminal(int(os.Stderr.Fd()))
 	if out := int(os.Stdout.Fd()); term.IsTerminal(out) {
 		env.Terminal = true
@@ -72,6 +75,14 @@ func home() string {
 		return filepath.Join(".", ".constl-home")
 	}
 	return filepath.Join(dir, "constl")
+}
+
+// variable returns a variable of the environment.
+func (env Env) variable(name string) string {
+	if env.Variable == nil {
+		return ""
+	}
+	return env.Variable(name)
 }
 
 // path makes a path that a person wrote absolute within the environment's folder.

@@ -134,6 +134,7 @@ func (a *app) commitCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "what changed and why, in `WORDS`"},
 			&cli.BoolFlag{Name: "allow-empty", Usage: "record a commit even if nothing has changed"},
+			&cli.BoolFlag{Name: "no-validate", Usage: "record it even if validate.on names commit and it is not valid"},
 		},
 		Action: a.action(runCommit),
 	}
@@ -141,7 +142,7 @@ func (a *app) commitCommand() *cli.Command {
 
 func runCommit(c *command) error {
 	return c.open(func(r *repo.Repo) error {
-		o := repo.CommitOptions{Message: c.String("message"), AllowEmpty: c.Bool("allow-empty")}
+		o := repo.CommitOptions{Message: c.String("message"), AllowEmpty: c.Bool("allow-empty"), NoValidate: c.Bool("no-validate")}
 		if o.Message == "" {
 			if st, err := r.Status(c.ctx()); err != nil {
 				return err
@@ -155,7 +156,7 @@ func runCommit(c *command) error {
 		}
 		res, err := r.Commit(c.ctx(), o)
 		if err != nil {
-			return err
+			return c.reportInvalid(err)
 		}
 		if c.asJSON() {
 			return c.printJSON(commitJSON(res))

@@ -89,6 +89,7 @@ func (a *app) pullCommand() *cli.Command {
 		Description: "Takes what the maintainers have signed; of a peer named by its URL also that peer's own commits,\n" +
 			"of a bundle also those of whoever made it.\n" +
 			"JSON: {\"before\",\"after\",\"objects\",\"bytes\",\"merged\":bool,\"conflicts\":n,\"conflict_list\":[…]}",
+		Flags:  []cli.Flag{&cli.BoolFlag{Name: "no-validate", Usage: "take it even if validate.on names pull and it is not valid"}},
 		Action: a.action(runPull),
 	}
 }
@@ -99,9 +100,9 @@ func runPull(c *command) error {
 		return err
 	}
 	return c.open(func(r *repo.Repo) error {
-		res, err := r.Pull(c.ctx(), remote)
+		res, err := r.Pull(c.ctx(), remote, repo.PullOptions{NoValidate: c.Bool("no-validate")})
 		if err != nil {
-			return err
+			return c.reportInvalid(err)
 		}
 		if c.asJSON() {
 			err := c.printJSON(struct {
