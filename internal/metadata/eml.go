@@ -244,13 +244,20 @@ func (f *Field) ratio(units map[string]bool) *element {
 // emlUnit returns the name that EML's own dictionary has for a UCUM unit, or "".
 func emlUnit(ucum string) string {
 	return map[string]string{
-		"": "dimensionless", "1": "dimensionless", "{count}": "number", "{individuals}": "number", "Cel": "celsius", "K": "kelvin", "[degF]": "fahrenheit",
-		"m": "meter", "km": "kilometer", "cm": "centimeter", "mm": "millimeter", "um": "micrometer", "nm": "nanometer", "g": "gram", "kg": "kilogram",
-		"mg": "milligram", "ug": "microgram", "t": "metricTon", "s": "second", "min": "minute", "h": "hour", "d": "nominalDay", "a": "nominalYear", "L": "liter", "mL": "milliliter",
-		"m2": "squareMeter", "km2": "squareKilometers", "har": "hectare", "m3": "cubicMeter", "m/s": "metersPerSecond", "mg/L": "milligramsPerLiter",
-		"ug/L": "microgramsPerLiter", "g/m2": "gramsPerSquareMeter", "kg/m3": "kilogramsPerCubicMeter", "deg": "degree", "rad": "radian", "Pa": "pascal", "hPa": "hectopascal",
-		"kPa": "kilopascal", "bar": "bar", "mbar": "millibar", "V": "volt", "W": "watt", "J": "joule", "N": "newton", "Hz": "hertz", "mol": "mole", "lx": "lux",
-		"{individuals}/m2": "numberPerMeterSquared", "W/m2": "wattsPerMeterSquared", "km/h": "kilometersPerHour",
+		"": "dimensionless", "1": "dimensionless", "%": "percent", "[ppth]": "permil", "{count}": "number", "{individuals}": "number",
+		"Cel": "celsius", "K": "kelvin", "[degF]": "fahrenheit", "m": "meter", "km": "kilometer", "dm": "decimeter", "cm": "centimeter", "mm": "millimeter",
+		"um": "micrometer", "nm": "nanometer", "[in_i]": "inch", "[ft_i]": "foot", "[mi_i]": "mile", "g": "gram", "kg": "kilogram", "mg": "milligram",
+		"ug": "microgram", "ng": "nanogram", "Mg": "megagram", "t": "tonne", "s": "second", "min": "minute", "h": "hour", "d": "nominalDay", "wk": "nominalWeek",
+		"a": "nominalYear", "ms": "millisecond", "L": "liter", "mL": "milliliter", "uL": "microliter", "m2": "squareMeter", "km2": "squareKilometers",
+		"cm2": "squareCentimeters", "mm2": "squareMillimeters", "har": "hectare", "[acr_us]": "acre", "m3": "cubicMeter", "m/s": "metersPerSecond",
+		"km/h": "kilometersPerHour", "cm/s": "centimetersPerSecond", "mm/d": "millimeterPerDay", "m/s2": "metersPerSecondSquared", "m3/s": "cubicMetersPerSecond",
+		"L/s": "litersPerSecond", "g/L": "gramsPerLiter", "mg/L": "milligramsPerLiter", "ug/L": "microgramsPerLiter", "mg/kg": "milligramPerKilogram",
+		"g/m2": "gramsPerSquareMeter", "kg/m2": "kilogramsPerSquareMeter", "kg/m3": "kilogramPerCubicMeter", "kg/har": "kilogramsPerHectare", "t/har": "tonnePerHectare",
+		"deg": "degree", "rad": "radian", "Pa": "pascal", "hPa": "hectopascal", "kPa": "kilopascal", "MPa": "megapascal", "bar": "bar", "mbar": "millibar", "dbar": "decibar",
+		"atm": "atmosphere", "V": "volt", "mV": "millivolt", "W": "watt", "W/m2": "wattPerMeterSquared", "J": "joule", "N": "newton", "Hz": "hertz", "kHz": "kilohertz",
+		"mol": "mole", "mol/L": "molePerLiter", "mmol/L": "millimolePerLiter", "umol/L": "micromolePerLiter", "nmol/L": "nanomolePerLiter",
+		"umol.m-2.s-1": "micromolePerMeterSquaredPerSecond", "lx": "lux", "S": "siemens", "S/m": "siemensPerMeter", "S/cm": "siemensPerCentimeter", "Bq": "becquerel",
+		"{individuals}/m2": "numberPerMeterSquared", "{individuals}/L": "numberPerLiter", "{individuals}/har": "numberPerHectare",
 	}[ucum]
 }
 
