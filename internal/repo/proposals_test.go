@@ -65,7 +65,7 @@ func TestHubTakesMany(t *testing.T) {
 		}
 	}
 	for _, c := range clones {
-		if _, err := c.Pull(t.Context(), hub); err != nil {
+		if _, err := c.Pull(t.Context(), hub, PullOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		news, err := c.News(t.Context())
