@@ -24,7 +24,7 @@ import (
 )
 
 // ErrQuery says that a query makes no sense for its table.
-var ErrQuery = errors.New("no query")
+var ErrQuery = errors.New("the query cannot be run")
 
 // QueryTags begins the names of the tags that hold stored queries.
 const QueryTags = "query/"

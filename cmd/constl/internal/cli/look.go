@@ -100,6 +100,9 @@ func (c *command) namesAt(r *repo.Repo) (map[object.ID][]string, error) {
 	}
 	names := make(map[object.ID][]string)
 	for _, ref := range list {
+		if strings.HasPrefix(string(ref.Name), refs.TagsPrefix+repo.QueryTags) {
+			continue
+		}
 		at, err := r.Resolve(c.ctx(), string(ref.Name))
 		if err != nil {
 			return nil, err
