@@ -82,6 +82,9 @@ type FingerprintOptions struct {
 	// Memory is how many bytes of row hashes are held before they are written to a
 	// temporary file; 0 is 256 MiB.
 	Memory int
+	// Progress, if not nil, is told how many rows are hashed. It is called from the
+	// caller's goroutine.
+	Progress func(rows int64)
 }
 
 // FingerprintOf returns the fingerprint of a table. It reads the table twice. Memory
@@ -104,7 +107,13 @@ func FingerprintOf(ctx context.Context, t Texts, o *FingerprintOptions) (*Printe
 			return nil, err
 		}
 		return hashRows(columns, cells), nil
-	}, sorter.add)
+	}, func(hashes []rowHash) error {
+		err := sorter.add(hashes)
+		if err == nil && o.Progress != nil {
+			o.Progress(sorter.rows)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

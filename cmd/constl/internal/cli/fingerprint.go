@@ -159,7 +159,9 @@ func (c *command) fileFingerprint(name string) (p printed, err error) {
 }
 
 func (c *command) fingerprintOf(path string, t tabular.Texts) (printed, error) {
-	found, err := tabular.FingerprintOf(c.ctx(), t, nil)
+	report, done := c.progress()
+	defer done()
+	found, err := tabular.FingerprintOf(c.ctx(), t, &tabular.FingerprintOptions{Progress: func(rows int64) { report("hashing rows", rows, 0) }})
 	if err != nil {
 		return printed{}, err
 	}

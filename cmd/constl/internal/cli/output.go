@@ -88,6 +88,8 @@ func (p *progressTasks) report(what string, done, total int64) {
 			unit = "files"
 		case "checking rows":
 			unit = "rows"
+		case "hashing rows":
+			unit = "rows"
 		case "looking through commits":
 			unit = "commits"
 		case "describing rows":
