@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/constl/constl/object"
@@ -30,8 +31,7 @@ func AheadBehind(ctx context.Context, r object.Reader, ours, theirs object.ID) (
 	if err := w.meet(ours, theirs); err != nil {
 		return 0, 0, err
 	}
-	w.onlyKnown = true
-	if err := w.finish(); err != nil {
+	if err := w.settle(); err != nil {
 		return 0, 0, err
 	}
 	for _, m := range w.marks {
@@ -52,12 +52,11 @@ func Missing(ctx context.Context, r object.Reader, ours, theirs object.ID) (map[
 	w := newWalk(ctx, r)
 	var err error
 	if ours.IsZero() {
-		err = w.mark(theirs, markTheirs)
+		if err = w.mark(theirs, markTheirs); err == nil {
+			err = w.finish()
+		}
 	} else if err = w.meet(ours, theirs); err == nil {
-		w.onlyKnown = true
-	}
-	if err == nil {
-		err = w.finish()
+		err = w.settle()
 	}
 	if err != nil {
 		return nil, err
@@ -145,6 +144,30 @@ func (w *walk) finish() error {
 		}
 	}
 	return nil
+}
+
+// settle spreads the marks, after meet, so far that commits which one alone seems
+// to lead to are known to be common if they are: through all commits that are no
+// older than those, and from there on through those that were met before.
+func (w *walk) settle() error {
+	for oldest := w.oldestAlone(); len(w.queue) > 0 && w.queue[0].time >= oldest; {
+		if err := w.step(); err != nil {
+			return err
+		}
+	}
+	w.onlyKnown = true
+	return w.finish()
+}
+
+// oldestAlone returns the time of the oldest commit that one alone leads to.
+func (w *walk) oldestAlone() int64 {
+	oldest := int64(math.MaxInt64)
+	for id, m := range w.marks {
+		if m&markBoth != markBoth {
+			oldest = min(oldest, w.commits[id].Time.Unix)
+		}
+	}
+	return oldest
 }
 
 func (w *walk) best() (best []object.ID) {

@@ -6,11 +6,13 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/constl/constl/merge"
 	"github.com/constl/constl/object"
@@ -304,6 +306,52 @@ func TestBases(t *testing.T) {
 			}
 		})
 	}
+}
+
+// However many commits share one second, the numbers are those of the commits that
+// are reachable from the one and not from the other.
+func TestAheadAndBehindInOneSecond(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		st := mem.New()
+		var ids []object.ID
+		reach := make(map[object.ID]map[object.ID]bool)
+		second := rapid.IntRange(1, 14).Draw(rt, "commits of a second")
+		for i := range rapid.IntRange(2, 14).Draw(rt, "commits") {
+			c := object.Commit{Tree: object.Sum([]byte("t")), Author: "Ana", Message: fmt.Sprint(i)}
+			c.Time.Unix = int64(1000 + i/second)
+			set := make(map[object.ID]bool)
+			for range min(i, rapid.IntRange(1, 3).Draw(rt, "parents")) {
+				p := ids[rapid.IntRange(0, i-1).Draw(rt, "parent")]
+				if !slices.Contains(c.Parents, p) {
+					c.Parents = append(c.Parents, p)
+					maps.Copy(set, reach[p])
+				}
+			}
+			o, err := c.Object()
+			if err != nil {
+				rt.Fatal(err)
+			}
+			id, err := st.Put(t.Context(), o)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			set[id] = true
+			ids, reach[id] = append(ids, id), set
+		}
+		a, b := rapid.SampledFrom(ids).Draw(rt, "a"), rapid.SampledFrom(ids).Draw(rt, "b")
+		without := func(x, y object.ID) (n int) {
+			for id := range reach[x] {
+				if !reach[y][id] {
+					n++
+				}
+			}
+			return n
+		}
+		ahead, behind, err := merge.AheadBehind(t.Context(), st, a, b)
+		if err != nil || ahead != without(a, b) || behind != without(b, a) {
+			rt.Fatalf("ahead %d, behind %d, %v; expected %d and %d", ahead, behind, err, without(a, b), without(b, a))
+		}
+	})
 }
 
 func TestCommitsCrissCross(t *testing.T) {

@@ -103,6 +103,7 @@ func (h *history) run(ctx context.Context) ([]*commitNode, error) {
 			}
 		}
 	}
+	h.settle()
 	list := h.found[:0]
 	for _, n := range h.found {
 		if !n.have {
@@ -110,6 +111,27 @@ func (h *history) run(ctx context.Context) ([]*commitNode, error) {
 		}
 	}
 	return list, nil
+}
+
+// settle marks as held what lies below those commits that turned out to be held
+// after what is below them had been found: nothing that is sent would link to it.
+func (h *history) settle() {
+	var held []*commitNode
+	for _, n := range h.found {
+		if n.have {
+			held = append(held, n)
+		}
+	}
+	for len(held) > 0 {
+		n := held[len(held)-1]
+		held = held[:len(held)-1]
+		for _, id := range n.parents {
+			if p := h.nodes[id]; p != nil && !p.have {
+				p.have = true
+				held = append(held, p)
+			}
+		}
+	}
 }
 
 // commitQueue gives the newest commit first, and those of one time in the order

@@ -14,14 +14,14 @@ import (
 
 // collector is a visitor that notes what a walk visits, and checks its order.
 type collector struct {
-	t       testing.TB
+	t       interface{ Errorf(string, ...any) }
 	r       object.Reader
 	allowed map[object.ID]bool
 	visited map[object.ID]bool
 	absents []object.ID
 }
 
-func collect(t testing.TB, r object.Reader, wants []object.ID) *collector {
+func collect(t interface{ Errorf(string, ...any) }, r object.Reader, wants []object.ID) *collector {
 	c := &collector{t: t, r: r, allowed: make(map[object.ID]bool), visited: make(map[object.ID]bool)}
 	for _, id := range wants {
 		c.allowed[id] = true
@@ -118,7 +118,7 @@ func TestWalkFindsTheDifference(t *testing.T) {
 			return ids
 		}
 		wants, haves := pick("wants", 1), pick("haves", 0)
-		c := collect(t, store, wants)
+		c := collect(rt, store, wants)
 		d := &difference{r: store, v: c}
 		if err := d.run(context.Background(), wants, haves); err != nil {
 			rt.Fatal(err)
