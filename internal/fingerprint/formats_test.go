@@ -153,6 +153,9 @@ func TestFingerprintIsTheSameInEveryFormat(t *testing.T) {
 			rows[i].ID++
 		case 1:
 			v := 0.125
+			if m := rows[i].Mass; m != nil && *m == v {
+				v = 0.25
+			}
 			rows[i].Mass = &v
 		case 2:
 			rows[i].Seen = rows[i].Seen.Add(time.Second)
@@ -253,10 +256,7 @@ func FuzzPattern(f *testing.F) {
 	f.Add("+01:00", "%z%f%%")
 	f.Fuzz(func(t *testing.T, text, pattern string) {
 		for _, kind := range []string{"date", "time", "datetime"} {
-			out, ok := appendParsed(nil, text, pattern, kind)
-			if !ok && len(out) > 0 && kind == "" {
-				t.Fatal("unreachable")
-			}
+			out, _ := appendParsed(nil, text, pattern, kind)
 			if len(out) > 64 {
 				t.Fatalf("%q by %q gives %q", text, pattern, out)
 			}
