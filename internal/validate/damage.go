@@ -242,6 +242,10 @@ func numberTraits(text []byte) (t traits) {
 // (from the confusables of Unicode UTS #39).
 const lookAlikes = "аеорсухіјѕԁԛԝһӏАВЕКМНОРСТХІЈЅԌԚԜҮӀ" + "αονρυικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ"
 
+// maxName is how many bytes a name or a code has, at most. In longer texts, which
+// people read, a no-break space or a soft hyphen is meant.
+const maxName = 40
+
 // scriptTraits looks at the letters of a text.
 func scriptTraits(text []byte) (t traits) {
 	if ascii(text) {
@@ -278,7 +282,7 @@ func scriptTraits(text []byte) (t traits) {
 			other = true
 		default:
 			word()
-			if r == 0xa0 || r == 0xad || r == 0x200b || r == 0x2060 || r == 0xfeff || unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' {
+			if (r == 0xa0 || r == 0xad) && len(text) <= maxName || r == 0x200b || r == 0x2060 || r == 0xfeff || unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' {
 				t |= traitInvisible
 			}
 		}

@@ -86,10 +86,23 @@ func (p *plan) finding(ctx context.Context, c *check, h hit, look *rowLook) (Fin
 		f.Key, err = look.cells(ctx, h.row, p.table.Schema.KeyColumns())
 	}
 	if f.Message == "" {
-		f.Message = c.message(f.Value)
+		f.Message = c.message(abridged(f.Value))
 	}
 	return f, err
 }
+
+// abridged leaves out the middle of a long text: how it begins and ends is what most
+// messages are about.
+func abridged(text string) string {
+	runes := []rune(text)
+	if len(runes) <= maxQuoted {
+		return text
+	}
+	return string(runes[:maxQuoted/2]) + "…" + string(runes[len(runes)-maxQuoted/2:])
+}
+
+// maxQuoted is how many characters of a cell a message has, at most.
+const maxQuoted = 80
 
 // rowLook reads single rows, most of them near the one before.
 type rowLook struct {

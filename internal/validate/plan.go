@@ -232,7 +232,7 @@ func (p *plan) planConstraints(c *columnPlan, f *field, name string) (wrong []mi
 		expected := l.expected + strconv.Itoa(most) + unit
 		c.texts = append(c.texts, textCheck{cheap: true,
 			check: constraint(expected, func(v string) string {
-				return fmt.Sprintf("%q has %d%s, not %s", v, length([]byte(v)), unit, expected)
+				return fmt.Sprintf("%q does not have %s", v, expected)
 			}),
 			ok: func(text []byte) bool {
 				n := length(text)

@@ -101,7 +101,7 @@ func TestChecks(t *testing.T) {
 				`t.csv:6 constraint-error n: NaN is not more than 0`,
 				`t.csv:3 constraint-error n: 10 is not at most 9.5`,
 				`t.csv:6 constraint-error n: NaN is not at most 9.5`,
-				`t.csv:3 constraint-error s: "é" has 1 characters, not at least 2 characters`,
+				`t.csv:3 constraint-error s: "é" does not have at least 2 characters`,
 				`t.csv:4 constraint-error n: n must not be missing`,
 				`t.csv:5 constraint-error s: "AB" does not match the pattern [a-zé]+`,
 				`t.csv:5 constraint-error s: "AB" is not one of "ab", "é", "éé"`}},
@@ -222,4 +222,39 @@ func TestMany(t *testing.T) {
 	if f := r.Kinds[0].Findings[1]; f.Line != 5 || f.Row != 4 || f.Value != "1" {
 		t.Errorf("%+v", f)
 	}
+}
+
+// Whatever a datapackage.json says, validation ends, and says where it could not
+// follow.
+func FuzzSchema(f *testing.F) {
+	for _, schema := range []string{
+		`{"fields":[{"name":"id","type":"integer","constraints":{"minimum":"1","enum":[1,"2",true]}}],"primaryKey":"id"}`,
+		`{"fields":[{"name":"d","type":"datetime","format":"%d.%m.%Y %H:%M"}],"missingValues":[{"value":"x","label":"none"}],"fieldsMatch":["equal"]}`,
+		`{"fields":[{"name":"s","constraints":{"pattern":"[^\\i]+","maxLength":-1}}],"uniqueKeys":[["s","id"]],"foreignKeys":[{"fields":["s"],"reference":{"resource":"sites","fields":["site"]}}]}`,
+		`{"constl":{"rules":[{"row":"id > 1"},{"table":"sum(id) > mean(id)","per":"s"},{"change":"new.s != old.s"}]}}`,
+	} {
+		f.Add([]byte(schema))
+	}
+	f.Fuzz(func(t *testing.T, schema []byte) {
+		data := []byte(`{"name":"x","resources":[{"name":"t","path":"t.csv","schema":` + string(schema) + `}]}`)
+		pkg, err := datapackage.Parse(data)
+		if err != nil {
+			return
+		}
+		b := &bench{t: t, store: mem.New(), pkg: pkg}
+		base := b.table("id,s,d\n1,a,01.02.2026 12:00\n", nil)
+		now := b.table("id,s,d\n1,b,x\n2,,\n", base)
+		r, err := Run(t.Context(), &Input{Package: pkg, Tables: []Table{{Path: "t.csv", Now: now, Base: base}}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := int64(strings.Count(string(data), "\n") + 1)
+		for _, k := range r.Kinds {
+			for _, f := range k.Findings {
+				if k.Path == datapackage.FileName && (f.Line < 1 || f.Line > lines) {
+					t.Errorf("line %d of %d: %s", f.Line, lines, f.Message)
+				}
+			}
+		}
+	})
 }
