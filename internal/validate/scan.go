@@ -3,10 +3,14 @@ package validate
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"math"
+	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/constl/constl/internal/expr"
 	"github.com/constl/constl/tabular"
@@ -83,18 +87,16 @@ func (p *plan) addSums(ctx context.Context, totals, more []sums) error {
 // scanChanged checks the rows that have changed. Only rules about the table need
 // the others too, in the columns that they speak of.
 func (p *plan) scanChanged(ctx context.Context, work func(context.Context, *tabular.Group) (part, error), deliver func(part) error, totals []sums) error {
-	for _, ref := range p.changed.groups {
-		g, err := p.table.Group(ctx, ref)
+	for refs := range slices.Chunk(p.changed.groups, 64) {
+		parts, err := p.scanGroups(ctx, refs, work)
 		if err != nil {
 			return err
 		}
-		found, err := work(ctx, g)
-		if err != nil {
-			return err
-		}
-		found.sums = make([]sums, len(p.tableRules))
-		if err := deliver(found); err != nil {
-			return err
+		for _, found := range parts {
+			found.sums = make([]sums, len(p.tableRules))
+			if err := deliver(found); err != nil {
+				return err
+			}
 		}
 	}
 	if len(p.tableRules) == 0 || p.changed.count == 0 && p.changed.deleted == 0 {
@@ -106,6 +108,27 @@ func (p *plan) scanChanged(ctx context.Context, work func(context.Context, *tabu
 		s.first, s.found, s.sums = g.Ref.First, newTallies(len(p.checks), 0), make([]sums, len(p.tableRules))
 		return s.sums, s.sumGroup(ctx, g)
 	}, func(more []sums) error { return p.addSums(ctx, totals, more) })
+}
+
+// scanGroups runs work on some row groups, several at a time, and returns what it
+// found in their order.
+func (p *plan) scanGroups(ctx context.Context, refs []tabular.GroupRef, work func(context.Context, *tabular.Group) (part, error)) ([]part, error) {
+	parts, errs := make([]part, len(refs)), make([]error, len(refs))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(refs)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(refs)); i = next.Add(1) - 1 {
+				g, err := p.table.Group(ctx, refs[i])
+				if err == nil {
+					parts[i], err = work(ctx, g)
+				}
+				errs[i] = err
+			}
+		})
+	}
+	workers.Wait()
+	return parts, errors.Join(errs...)
 }
 
 // sumGroup sums up a whole row group and finds nothing.
