@@ -30,7 +30,7 @@ func (a *app) validateCommand() *cli.Command {
 			"or \"change\": \"new.count <= old.count * 2\". Damage by spreadsheet programs is a warning; a field with\n" +
 			"\"constl\": {\"allow\": [\"stray-space\"]} has it allowed. internal/validate/RULES.md lists all checks.\n" +
 			"Without REV: the folder as it is. A FILE that lies in no dataset is checked with the\n" +
-			"datapackage.json beside it. Rules about changes compare with the version before.\n" +
+			"datapackage.json beside or above it. Rules about changes compare with the version before.\n" +
 			"To check always: constl config validate.on commit,pull (what is proposed is checked anyway).\n" +
 			"Exit code 1 if there are errors; warnings do not count.\n" +
 			"JSON: {\"valid\",\"errors\",\"warnings\",\"tables\":[{\"path\",\"rows\",\"rows_checked\"}],\n" +
@@ -96,11 +96,11 @@ func (c *command) validateFile(name string) error {
 	if c.String("changed-since") != "" || len(c.StringSlice("renamed")) > 0 {
 		return usage("constl validate "+name, "%s lies in no dataset; --changed-since and --renamed are for those", name)
 	}
-	report, err := validate.File(c.ctx(), c.env.path(name), &validate.Options{Limit: c.Int("limit")})
+	report, root, err := validate.File(c.ctx(), c.env.path(name), &validate.Options{Limit: c.Int("limit")})
 	if err != nil {
 		return err
 	}
-	return c.answerReport(report, dir)
+	return c.answerReport(report, root)
 }
 
 func (c *command) validateIn(r *repo.Repo, o repo.ValidateOptions) error {
