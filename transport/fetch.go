@@ -50,6 +50,9 @@ func (f *frontier) absent(id object.ID, level int) error {
 // are asked for with all they link to. Else there are remains of an exchange
 // that was cut, and everything is asked for by itself, so that nothing comes twice.
 func (f *fetcher) complete(ctx context.Context) error {
+	if f.plan.Next != nil {
+		return f.steps(ctx)
+	}
 	for eager := true; ; eager = false {
 		walk, front, err := f.look(ctx)
 		if err != nil || len(front.missing) == 0 {
@@ -65,6 +68,37 @@ func (f *fetcher) complete(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// steps asks for what the plan names, step by step.
+func (f *fetcher) steps(ctx context.Context) error {
+	for {
+		asks, err := f.plan.Next(ctx)
+		if err != nil || len(asks) == 0 {
+			return err
+		}
+		for _, a := range asks {
+			for ids := a.Objects; len(ids) > 0; {
+				n := min(len(ids), MaxWants)
+				if err := f.ask(ctx, ids[:n], f.flags(a.Extent)); err != nil {
+					return err
+				}
+				ids = ids[n:]
+			}
+		}
+	}
+}
+
+func (f *fetcher) flags(extent Extent) uint64 {
+	switch {
+	case len(f.plan.Haves) > 0:
+		return flagFlat | flagGuess
+	case extent == Inner:
+		return flagInner
+	case extent == Flat:
+		return flagFlat
+	}
+	return 0
 }
 
 // look walks what the plan wants, as far as it is held.

@@ -15,9 +15,10 @@ const (
 	flagFlat      = 1 << 1 // the wants alone, and of commits the ancestors, not what they link to
 	flagWhole     = 1 << 2 // no deltas
 	flagGuess     = 1 << 3 // deltas against bases that the receiver may lack; it asks again for those
+	flagInner     = 1 << 4 // nothing that is linked to by objects that link to leaves alone
 
-	syncFlags = flagNoObjects | flagFlat | flagWhole | flagGuess
-	wantFlags = flagFlat | flagWhole | flagGuess
+	syncFlags = flagNoObjects | flagFlat | flagWhole | flagGuess | flagInner
+	wantFlags = flagFlat | flagWhole | flagGuess | flagInner
 	pushFlags = 0
 )
 

@@ -56,7 +56,8 @@ func send(ctx context.Context, c *conn, r object.Reader, codec *entry.Codec, que
 	s.space = newWeights(inFlightBytes)
 	s.walk = difference{
 		r: r, v: s,
-		flat: query.flags&flagFlat != 0,
+		flat:  query.flags&flagFlat != 0,
+		inner: query.flags&flagInner != 0,
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

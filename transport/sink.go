@@ -32,7 +32,33 @@ type Plan struct {
 	// may bring, and Limit the name of that bound.
 	MaxBytes int64
 	Limit    string
+	// Next, if not nil, decides what is to be complete in place of Roots: it returns
+	// what to ask for next, as far as that is missing and known, and nothing when
+	// nothing is missing. It is called again after what it returned was asked for, and
+	// the exchange fails if nothing of that came.
+	Next func(ctx context.Context) ([]Ask, error)
 }
+
+// Ask names objects that are wanted, and how much of what they link to.
+type Ask struct {
+	Objects []object.ID
+	Extent  Extent
+}
+
+// Extent says how much of what wanted objects link to comes with them. To a peer
+// that is told of held commits everything is asked for as Flat, since it cannot
+// know which part of these is held.
+type Extent int
+
+// The extents.
+const (
+	// Whole is everything that they reach.
+	Whole Extent = iota
+	// Inner is what they reach, but for the segments of groups and the chunks of blobs.
+	Inner
+	// Flat is nothing, and of a commit its ancestors.
+	Flat
+)
 
 // Sink is where an exchange puts what it receives. One exchange calls its methods
 // one after the other: Offered once, then those of the store, then Complete once

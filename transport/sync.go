@@ -32,6 +32,9 @@ type SyncRequest struct {
 	Haves []object.ID
 	// StatementsOnly asks for no objects: the plan's roots are not looked at.
 	StatementsOnly bool
+	// Flat asks the first answer to hold only what the refs point to and the history
+	// of commits. It is for a sink whose plan says what comes next.
+	Flat bool
 	// Resume says that an earlier exchange was cut and left objects behind. It costs
 	// one more round trip, and nothing that is held comes again.
 	Resume bool
@@ -114,6 +117,9 @@ func (s *syncing) message() *syncMessage {
 	}
 	if s.withoutObjects() {
 		m.flags |= flagNoObjects
+	}
+	if s.req.Flat {
+		m.flags |= flagFlat
 	}
 	return m
 }
@@ -216,7 +222,7 @@ func (s *syncing) firstRun(ctx context.Context, recv *receiver) (*endMessage, er
 }
 
 func (s *syncing) fetcher(recv *receiver, plan *Plan) *fetcher {
-	whole := &Plan{Roots: append(slices.Clone(plan.Roots), s.req.Wants...), Haves: plan.Haves}
+	whole := &Plan{Roots: append(slices.Clone(plan.Roots), s.req.Wants...), Haves: plan.Haves, Next: plan.Next}
 	if len(whole.Haves) == 0 {
 		whole.Haves = s.req.Haves
 	}

@@ -37,6 +37,7 @@ type difference struct {
 	r        object.Reader
 	v        visitor
 	flat     bool // the wanted objects alone, and the history of wanted commits
+	inner    bool // not what is linked to by objects that link to leaves alone
 	held     idSet
 	hit      idSet // of those in held, the ones met on the want side
 	claimed  idSet // met on the want side and not held; marked by a sender when sent
@@ -287,6 +288,8 @@ func (d *difference) follow(ctx context.Context, s step, o object.Object, next [
 		}
 		if !leaves {
 			next = append(next, child)
+		} else if d.inner {
+			continue
 		} else if err := d.addLeaf(ctx, child); err != nil {
 			return nil, err
 		}

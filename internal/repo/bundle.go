@@ -40,7 +40,7 @@ func (r *Repo) CreateBundle(ctx context.Context, path string, revs, since []stri
 	if err != nil {
 		return nil, err
 	}
-	local := &transport.Local{Store: r.store, Refs: r.refs}
+	local := &transport.Local{Store: r.store.Store, Refs: r.refs}
 	offer := &transport.Offer{}
 	if offer.Identities, err = local.Identities(ctx); err != nil {
 		return nil, err
@@ -153,7 +153,7 @@ func CloneBundle(ctx context.Context, location, dir string, o *Options) (*Repo, 
 		return nil, nil, err
 	}
 	remote := Remote{Name: DefaultRemote, Bundle: location}
-	res, err := r.cloneInto(ctx, &remote, key, func(sink transport.Sink) (transport.Stats, error) {
+	res, err := r.cloneInto(ctx, &remote, key, func(sink *transport.LocalSink) (transport.Stats, error) {
 		return r.unbundle(ctx, &remote, sink)
 	})
 	if err != nil {

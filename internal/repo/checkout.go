@@ -131,8 +131,16 @@ func (r *Repo) replaceFiles(ctx context.Context, old, target *fileSet) (int, err
 
 // replaceWith is replaceFiles with a stage that may hold some of the files already.
 func (r *Repo) replaceWith(ctx context.Context, stage *worktree.Stage, old, target *fileSet) (int, error) {
+	whole := old
+	old, err := r.shown(ctx, whole)
+	if err != nil {
+		return 0, err
+	}
+	if target, err = r.shown(ctx, target); err != nil {
+		return 0, err
+	}
 	write, remove := differences(old, target)
-	changed, err := r.changes(ctx, old, nil)
+	changed, err := r.changes(ctx, whole, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -216,8 +224,15 @@ func (r *Repo) putFiles(ctx context.Context, objects object.Reader, set *fileSet
 // putStaged is putFiles with a stage that may hold some of the files already.
 func (r *Repo) putStaged(ctx context.Context, stage *worktree.Stage, objects object.Reader, set *fileSet, write, remove []string) error {
 	var total, done int64
+	wanted := make(map[string]object.ID)
 	for _, name := range write {
 		total += set.files[name].Size
+		if !stage.Has(name) {
+			wanted[name] = set.files[name].ID
+		}
+	}
+	if err := r.need(ctx, wanted); err != nil {
+		return err
 	}
 	for _, name := range remove {
 		if err := stage.Remove(name); err != nil {
@@ -248,6 +263,9 @@ func (r *Repo) stageFile(ctx context.Context, objects object.Reader, stage *work
 		return stage.Link(name, string(o.Payload()))
 	}
 	return stage.Write(name, e.Executable, func(w io.Writer) error {
+		if e.Type == object.TypeTable && r.part.cut(name) {
+			return r.writeView(ctx, objects, w, name, e.ID)
+		}
 		return writeEntry(ctx, objects, w, e)
 	})
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/durable"
-	"github.com/constl/constl/object/pack"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
 )
@@ -22,6 +21,11 @@ import (
 // be empty or not there, and checks out its first branch. If it is cut, another
 // Clone of the same dataset into the same folder goes on where it stopped.
 func Clone(ctx context.Context, url refs.URL, dir string, o *Options) (*Repo, *FetchResult, error) {
+	return ClonePart(ctx, url, dir, nil, o)
+}
+
+// ClonePart is [Clone] of a part of the dataset; a nil part is all of it.
+func ClonePart(ctx context.Context, url refs.URL, dir string, part *Part, o *Options) (*Repo, *FetchResult, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("cloning: %w", err)
@@ -39,8 +43,10 @@ func Clone(ctx context.Context, url refs.URL, dir string, o *Options) (*Repo, *F
 		return nil, nil, err
 	}
 	remote := Remote{Name: DefaultRemote, URL: url}
-	res, err := r.cloneInto(ctx, &remote, key, func(sink transport.Sink) (transport.Stats, error) {
-		return r.exchange(ctx, url, key, &transport.SyncRequest{Dataset: url.Dataset, Resume: resumed}, sink)
+	r.part = part
+	res, err := r.cloneInto(ctx, &remote, key, func(sink *transport.LocalSink) (transport.Stats, error) {
+		req := &transport.SyncRequest{Dataset: url.Dataset, Resume: resumed}
+		return r.exchange(ctx, url, key, req, r.sinkFor(sink, req))
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, r.abandonClone())
@@ -104,13 +110,12 @@ func (r *Repo) abandonClone() error {
 }
 
 // cloneInto makes the dataset of what get brings into a sink from the remote.
-func (r *Repo) cloneInto(ctx context.Context, remote *Remote, key *refs.Key, get func(transport.Sink) (transport.Stats, error)) (*FetchResult, error) {
-	var err error
-	if r.store, err = pack.Open(ctx, r.path(packsDir), nil); err != nil {
+func (r *Repo) cloneInto(ctx context.Context, remote *Remote, key *refs.Key, get func(*transport.LocalSink) (transport.Stats, error)) (*FetchResult, error) {
+	if err := r.openStore(ctx); err != nil {
 		return nil, err
 	}
 	sink := &transport.LocalSink{
-		Objects: r.store,
+		Objects: r.store.Store,
 		State:   remote.URL.State,
 		Create: func(ctx context.Context, chain *refs.Chain) (*refs.Store, error) {
 			if err := os.RemoveAll(r.path(refsDir)); err != nil {
@@ -135,6 +140,9 @@ func (r *Repo) cloneInto(ctx context.Context, remote *Remote, key *refs.Key, get
 	}
 	res, err := r.fetched(ctx, *remote, stats, sink.Report)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.setPart(r.part); err != nil {
 		return nil, err
 	}
 	if err := r.firstCheckout(ctx, res, remote.versions); err != nil {

@@ -107,6 +107,9 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 	if err := r.moveHead(ctx, head, id); err != nil {
 		return nil, err
 	}
+	if err := r.adopt(s); err != nil {
+		return nil, err
+	}
 	if len(o.Paths) == 0 {
 		s.cache.Same(s.files, tree)
 	}

@@ -16,6 +16,8 @@
 //	traces/      where row groups stand in large tables' files; only a saving
 //	cloning      the id of a dataset whose clone is not complete yet
 //	download     what has come of a bundle on the web; removed when it was read
+//	part.json    which part of the dataset is here; if it is not there, all is
+//	views.json   what files look like that show a part of a table; only a saving
 //	carriers.json  over what peers were reached, where that was not QUIC; only a saving
 //	merge.json   a merge that waits for its conflicts to be resolved
 //	lock         held while the folder or HEAD changes

@@ -16,6 +16,9 @@ import (
 type fileSet struct {
 	files   map[string]object.TreeEntry
 	folders map[string]object.ID // "" is the root
+	// In a copy of a part, these are the files that the folder does not show, and,
+	// as they are recorded, those of which it shows a part; see [Repo.shown].
+	hidden, cut map[string]object.TreeEntry
 }
 
 // readFiles lays out a tree. A zero id is an empty one.

@@ -2,8 +2,10 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/pack"
@@ -38,6 +40,9 @@ func (r *Repo) GC(ctx context.Context) (*GCResult, error) {
 		if err != nil {
 			return nil, err
 		}
+		if !r.part.whole() {
+			return r.reachableHere(ctx, roots)
+		}
 		return r.reachable(ctx, roots, &kin)
 	}
 	err = r.store.Repack(ctx, keep, &pack.RepackOptions{
@@ -51,11 +56,40 @@ func (r *Repo) GC(ctx context.Context) (*GCResult, error) {
 	if err := os.RemoveAll(r.path(tracesDir)); err != nil {
 		return res, fmt.Errorf("removing what was only a saving: %w", err)
 	}
-	if err := r.openStatCache().dropStale(ctx, r.store); err != nil {
+	if err := r.openStatCache().dropStale(ctx, r.store.Store); err != nil {
 		return nil, err
 	}
 	res.After, err = r.store.Stats()
 	return res, err
+}
+
+// reachableHere is reachable for a copy of a part: what is not here is passed by.
+func (r *Repo) reachableHere(ctx context.Context, roots []object.ID) ([]object.ID, error) {
+	var list []object.ID
+	seen := make(map[object.ID]bool)
+	for todo := slices.Clone(roots); len(todo) > 0; {
+		id := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		o, err := r.store.Store.Get(ctx, id)
+		if errors.Is(err, object.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		links, err := object.Links(o)
+		if err != nil {
+			return nil, &object.CorruptError{ID: id, Err: err}
+		}
+		list = append(list, id)
+		slices.Reverse(links)
+		todo = append(todo, links...)
+	}
+	return list, nil
 }
 
 // reachable lists everything that the roots lead to, newer commits before older

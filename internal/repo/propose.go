@@ -151,7 +151,7 @@ func (r *Repo) pushStatements(ctx context.Context, at Remote, statements ...*ref
 		return res, err
 	}
 	req := &transport.PushRequest{Dataset: at.URL.Dataset, Identities: chain.Versions(), Statements: statements}
-	if req.Drafts, err = (&transport.Local{Store: r.store, Refs: r.refs}).Drafts(ctx); err != nil {
+	if req.Drafts, err = (&transport.Local{Store: r.store.Store, Refs: r.refs}).Drafts(ctx); err != nil {
 		return res, err
 	}
 	err = r.dial(ctx, at.URL, key, func(conn link.Conn) error {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/constl/constl/internal/settings"
@@ -36,6 +37,9 @@ const (
 	cloningFile = "cloning"
 	// carriersFile says over what peers were reached, where that was not QUIC.
 	carriersFile = "carriers.json"
+	// viewsFile keeps what files look like of which a part is here. It is a saving alone.
+	viewsFile = "views.json"
+	partFile  = "part.json" // which part of the dataset is here
 
 	proposalsFile = "proposals.json"
 	servingName   = "serving.json"
@@ -68,7 +72,7 @@ type Repo struct {
 	// Dir is the dataset's folder.
 	Dir string
 
-	store    *pack.Store
+	store    *objects
 	refs     *refs.Store
 	settings *settings.Settings
 	o        Options
@@ -76,6 +80,13 @@ type Repo struct {
 	// sign is that key, and speakerID its public half; nil and zero unless signing.
 	sign      crypto.Signer
 	speakerID refs.PeerID
+
+	part    *Part           // what is here of the dataset; nil for all
+	views   map[string]view // what files look like of which a part is here
+	filling sync.Mutex      // held while missing objects are fetched
+	// matched says of segments whether they have rows of the part matchedPart.
+	matched     map[object.ID]bool
+	matchedPart *Part
 }
 
 // InitOptions say what dataset to make.
@@ -252,7 +263,17 @@ func (r *Repo) load(ctx context.Context, key crypto.Signer) (err error) {
 			return err
 		}
 	}
-	r.store, err = pack.Open(ctx, r.path(packsDir), nil)
+	if err := r.readPart(); err != nil {
+		return err
+	}
+	return r.openStore(ctx)
+}
+
+func (r *Repo) openStore(ctx context.Context) error {
+	packs, err := pack.Open(ctx, r.path(packsDir), nil)
+	if err == nil {
+		r.store = &objects{packs, r}
+	}
 	return err
 }
 

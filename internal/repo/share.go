@@ -84,7 +84,7 @@ func (r *Repo) Shared(ctx context.Context, o *ShareOptions) (transport.Dataset, 
 	if err := h.settle(ctx); err != nil {
 		return nil, err
 	}
-	local := &transport.Local{Store: r.store, Refs: r.refs}
+	local := &transport.Local{Store: r.store.Store, Refs: r.refs}
 	if h.o.Proposals == ProposalsNone {
 		return local, nil
 	}

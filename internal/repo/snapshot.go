@@ -79,7 +79,10 @@ func (r *Repo) newSnapshot(ctx context.Context, rw object.ReadWriter, base *file
 	if err != nil {
 		return nil, err
 	}
-	s.rw, s.base, s.paths = rw, base, paths
+	s.rw, s.paths = rw, paths
+	if s.base, err = r.shown(ctx, base); err != nil {
+		return nil, err
+	}
 	return s, s.checkPaths()
 }
 
@@ -150,6 +153,7 @@ func (s *snapshot) take(ctx context.Context) (object.ID, error) {
 	if err := s.recordAll(ctx); err != nil {
 		return object.ID{}, err
 	}
+	s.addRest()
 	slices.SortFunc(s.recorded, func(a, b Recorded) int { return strings.Compare(a.Path, b.Path) })
 	if s.describe {
 		if err := s.writePackage(ctx); err != nil {
@@ -206,13 +210,20 @@ func (s *snapshot) record(ctx context.Context, f worktree.File) error {
 	}
 	known = known && old.Type != object.TypeSymlink
 	if known && old.Size == f.Size {
-		same, err := s.unchangedOrTable(f, old)
+		look := s.unchangedOrTable
+		if _, cut := s.base.cut[f.Path]; cut {
+			look = s.unchanged
+		}
+		same, err := look(f, old)
 		if err != nil {
 			return err
 		}
 		if same {
 			return s.keep(ctx, f, old)
 		}
+	}
+	if err := s.checkPart(f.Path); err != nil {
+		return err
 	}
 	return s.store(ctx, f, old, known)
 }
@@ -291,7 +302,7 @@ func (s *snapshot) enter(f worktree.File, e object.TreeEntry, note *Recorded) {
 // datapackage.json.
 func (s *snapshot) keep(ctx context.Context, f worktree.File, old object.TreeEntry) error {
 	old.Executable = executable(f, old)
-	if old.Type != object.TypeTable || s.pkg == nil {
+	if _, cut := s.base.cut[f.Path]; cut || old.Type != object.TypeTable || s.pkg == nil {
 		s.enter(f, old, nil)
 		return nil
 	}
@@ -317,6 +328,9 @@ func executable(f worktree.File, old object.TreeEntry) bool {
 }
 
 func (s *snapshot) recordLink(ctx context.Context, f worktree.File) error {
+	if err := s.checkPart(f.Path); err != nil {
+		return err
+	}
 	target, err := os.Readlink(filepath.Join(s.r.Dir, filepath.FromSlash(f.Path)))
 	if err != nil {
 		return fmt.Errorf("reading the link: %w", err)

@@ -59,7 +59,11 @@ func (r *Repo) Status(ctx context.Context) (*Status, error) {
 	if tree, err := r.treeOf(ctx, head.Commit); err != nil {
 		return nil, err
 	} else if !s.cache.Clean(s.files, tree) {
-		if s.base, err = readFiles(ctx, r.store, tree); err != nil {
+		files, err := readFiles(ctx, r.store, tree)
+		if err != nil {
+			return nil, err
+		}
+		if s.base, err = r.shown(ctx, files); err != nil {
 			return nil, err
 		}
 		if st.Changes, err = s.compare(ctx); err != nil {

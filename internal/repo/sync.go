@@ -18,6 +18,7 @@ type FetchResult struct {
 	Refs    map[refs.Name]object.ID
 	Objects int64 // objects received
 	Bytes   int64 // bytes on the wire, both ways
+	Rounds  int   // round trips, besides those of the handshake
 	// Aside names branches of which the peer has commits that no maintainer has
 	// signed; nothing of them is taken without being asked for.
 	Aside []refs.Name
@@ -75,7 +76,7 @@ func (r *Repo) Fetch(ctx context.Context, remote string) (*FetchResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	sink := &transport.LocalSink{Objects: r.store, Refs: r.refs, State: at.URL.State}
+	sink := &transport.LocalSink{Objects: r.store.Store, Refs: r.refs, State: at.URL.State}
 	if at.Bundle != "" {
 		stats, err := r.unbundle(ctx, &at, sink)
 		if err != nil {
@@ -83,7 +84,7 @@ func (r *Repo) Fetch(ctx context.Context, remote string) (*FetchResult, error) {
 		}
 		return r.fetched(ctx, at, stats, sink.Report)
 	}
-	local := &transport.Local{Store: r.store, Refs: r.refs}
+	local := &transport.Local{Store: r.store.Store, Refs: r.refs}
 	req := &transport.SyncRequest{Dataset: chain.Dataset(), IdentityVersion: chain.Len()}
 	if req.Logs, err = local.KnownLogs(ctx); err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func (r *Repo) Fetch(ctx context.Context, remote string) (*FetchResult, error) {
 	if req.Haves, err = local.Haves(ctx); err != nil {
 		return nil, err
 	}
-	stats, err := r.exchange(ctx, at.URL, key, req, sink)
+	stats, err := r.exchange(ctx, at.URL, key, req, r.sinkFor(sink, req))
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func (r *Repo) fetched(ctx context.Context, at Remote, stats transport.Stats, re
 		return nil, err
 	}
 	res := &FetchResult{
-		Remote: at.Name, Refs: up.refs, Objects: stats.Objects, Bytes: stats.BytesIn + stats.BytesOut,
+		Remote: at.Name, Refs: up.refs, Objects: stats.Objects, Bytes: stats.BytesIn + stats.BytesOut, Rounds: stats.Rounds,
 		Aside: up.aside, up: up, Restarted: report.Restarted, Identities: report.Identities,
 	}
 	for _, log := range report.Ended {

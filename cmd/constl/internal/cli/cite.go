@@ -193,7 +193,9 @@ func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult, part *cite
 			Stands   string            `json:"stands"`
 			Trust    *repo.Trust       `json:"trust"`
 			Part     *cite.Part        `json:"part,omitempty"`
-		}{ok, res.Dataset, res.Commit, res.Objects, res.Commits, notNil(res.Problems), notNil(res.Changed), res.Stands, res.Trust, part})
+			Absent   int64             `json:"absent"`
+			Unproved []string          `json:"unproved"`
+		}{ok, res.Dataset, res.Commit, res.Objects, res.Commits, notNil(res.Problems), notNil(res.Changed), res.Stands, res.Trust, part, res.Absent, notNil(res.Unproved)})
 	}
 	for _, p := range res.Problems {
 		c.print("  %s\n", c.style(red, p.Text))
@@ -207,7 +209,15 @@ func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult, part *cite
 	}
 	c.print("%s: %s\n", c.style(green, "Verified"), cite.Exact(res.Dataset, res.Commit))
 	c.print("  by %s on %s\n", cm.Author, cm.Time.Time().Format(time.DateOnly))
-	c.print("  %s and %s, all present and right\n", plural(res.Objects, "object"), plural(res.Commits, "signature"))
+	if r.Part() == nil {
+		c.print("  %s and %s, all present and right\n", plural(res.Objects, "object"), plural(res.Commits, "signature"))
+	} else {
+		c.print("  %s and %s, all right; %s left out\n", plural(res.Objects, "object"), plural(res.Commits, "signature"), plural(res.Absent, "object"))
+		c.notePart(r)
+	}
+	for _, path := range res.Unproved {
+		c.print("  not all here, so not proved: %s\n", path)
+	}
 	if part != nil {
 		c.print("  subset of %s: %s\n", part.Table, part.Query)
 		c.print("  run again: %s, %s, as cited\n", plural(part.Rows, "row"), part.Fingerprint)
@@ -228,7 +238,7 @@ func (a *app) fsckCommand() *cli.Command {
 	return &cli.Command{
 		Name: "fsck", Category: groupCite, ArgsUsage: "no arguments",
 		Usage:       "check everything that is stored: hashes, signatures, links, contradictions",
-		Description: "JSON: {\"objects\", \"commits\", \"problems\":[{\"object\",\"problem\"}]}",
+		Description: "JSON: {\"objects\", \"commits\", \"problems\":[{\"object\",\"problem\"}], \"absent\": n}",
 		Action:      a.action(runFsck),
 	}
 }
@@ -250,6 +260,10 @@ func runFsck(c *command) error {
 		} else {
 			for _, p := range res.Problems {
 				c.print("  %s\n", c.style(red, p.Text))
+			}
+			c.notePart(r)
+			if res.Absent > 0 {
+				c.print("  %s left out, besides what is below them\n", plural(res.Absent, "object"))
 			}
 			c.print("%s and %s checked, %s\n", plural(res.Objects, "object"), plural(res.Commits, "signature"), plural(int64(len(res.Problems)), "problem"))
 		}

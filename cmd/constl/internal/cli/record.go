@@ -46,9 +46,11 @@ func runStatus(c *command) error {
 				Others    int                 `json:"proposals_waiting"`
 				Own       int                 `json:"own_proposals_waiting"`
 				Remotes   []repo.RemoteStatus `json:"remotes"`
-			}{st.Head.Branch.Short(), st.Head.Commit, st.Clean(), notNil(st.Changes), st.Merging, st.Conflicts, others, own, notNil(st.Remotes)})
+				Part      *repo.Part          `json:"part,omitempty"`
+			}{st.Head.Branch.Short(), st.Head.Commit, st.Clean(), notNil(st.Changes), st.Merging, st.Conflicts, others, own, notNil(st.Remotes), r.Part()})
 		}
 		c.printHead(st.Head)
+		c.notePart(r)
 		c.printRemotes(st.Remotes)
 		c.noteMaintainer(r, st.Head.Branch)
 		if err := c.notePending(r); err != nil {

@@ -73,6 +73,9 @@ func runServe(c *command) error {
 		if err != nil {
 			return err
 		}
+		if p := r.Part(); p != nil {
+			c.note("Only a part of %s is here and can be given away: %s\n", id.Short(), p)
+		}
 		if datasets[id], err = r.Shared(c.ctx(), sharing); err != nil {
 			return err
 		}

@@ -66,7 +66,9 @@ func (a *app) cloneCommand() *cli.Command {
 			"or the web address of a bundle (https:// or http://: whatever the line, every byte is verified).\n" +
 			"FILE is a bundle, as constl bundle create makes it.\n" +
 			"A clone that was cut goes on where it stopped when you clone again into the same folder.\n" +
+			partHelp +
 			"JSON: {\"dataset\", \"dir\", \"commit\", \"objects\", \"bytes\"}",
+		Flags:  partFlags(),
 		Action: a.action(runClone),
 	}
 }
@@ -115,13 +117,21 @@ func runClone(c *command) error {
 		at = "one version"
 	}
 	c.print("  %s at %s, %s, %s, every one verified\n", at, head.Commit.Short(), plural(res.Objects, "object"), bytesText(res.Bytes))
+	c.notePart(r)
 	c.reportFetch(res)
 	return nil
 }
 
 // clone clones what the arguments name: an address or a bundle, and a folder.
 func (c *command) clone(args []string, report repo.Progress) (*repo.Repo, *repo.FetchResult, error) {
+	part, err := c.part()
+	if err != nil {
+		return nil, nil, err
+	}
 	from, isBundle := c.bundleAt(args[0])
+	if isBundle && part != nil {
+		return nil, nil, usage("constl clone "+args[0], "a bundle is read as a whole: --filter and --depth are for peers")
+	}
 	if isBundle {
 		dir := strings.TrimSuffix(from[strings.LastIndexAny(from, `/\`)+1:], bundle.Suffix)
 		if len(args) == 2 {
@@ -140,5 +150,5 @@ func (c *command) clone(args []string, report repo.Progress) (*repo.Repo, *repo.
 	if len(args) == 2 {
 		dir = args[1]
 	}
-	return repo.Clone(c.ctx(), url, c.env.path(dir), c.options(report))
+	return repo.ClonePart(c.ctx(), url, c.env.path(dir), part, c.options(report))
 }

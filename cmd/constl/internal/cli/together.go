@@ -19,7 +19,9 @@ func (a *app) fetchCommand() *cli.Command {
 		Name: "fetch", Category: groupTogether, ArgsUsage: "[REMOTE|URL|FILE]",
 		Usage: "get what is new at a peer or in a bundle, and leave the folder as it is",
 		Description: "See it afterwards with: constl log origin/main, constl diff HEAD origin/main\n" +
-			"JSON: {\"remote\", \"refs\":{NAME: id}, \"objects\", \"bytes\"}",
+			"In a copy of a part (constl clone --filter), --all-columns, --all-tables and --unshallow get what was left out.\n" +
+			"JSON: {\"remote\", \"refs\":{NAME: id}, \"objects\", \"bytes\"}; of these {\"objects\", \"bytes\", \"part\"}",
+		Flags:  widenFlags(),
 		Action: a.action(runFetch),
 	}
 }
@@ -30,6 +32,9 @@ func runFetch(c *command) error {
 		return err
 	}
 	return c.open(func(r *repo.Repo) error {
+		if w := (repo.Widen{Tables: c.Bool("all-tables"), Columns: c.Bool("all-columns"), History: c.Bool("unshallow")}); w.Any() {
+			return c.complete(r, w)
+		}
 		res, err := r.Fetch(c.ctx(), remote)
 		if err != nil {
 			return err
