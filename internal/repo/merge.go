@@ -200,7 +200,8 @@ func (r *Repo) mergeTrees(ctx context.Context, rw object.ReadWriter, stage *work
 	if err != nil {
 		return nil, err
 	}
-	if stage != nil {
+	// Of a copy of a part the folder may show less of a table than is printed.
+	if stage != nil && r.part.whole() {
 		o.Keep = stage.Write
 	}
 	// The numbers of maintainers stay, else those of the earlier commit.
