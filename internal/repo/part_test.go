@@ -9,6 +9,7 @@ import (
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
+	"github.com/constl/constl/tabular"
 )
 
 func partOf(t testing.TB, filters ...string) *Part {
@@ -159,6 +160,23 @@ func TestFilters(t *testing.T) {
 	}
 	if got := fmt.Sprint(p.columns("q.csv"), p.columns("a/b.csv")); got != "[x y] [z]" {
 		t.Errorf("columns %s", got)
+	}
+	for bounds, cells := range map[[2]string]map[string]bool{
+		{"1.5", "3"}:     {"1": false, "2": true, "3": true, "3.0": true, "1.50": true, "1.49": false, "x": false},
+		{"-3", "-0.5"}:   {"-1": true, "0": false, "-3": true, "-4": false},
+		{"7", "1e30"}:    {"9223372036854775807": true, "99999999999999999999": true, "6": false},
+		{"1e30", "1e31"}: {"9223372036854775807": false, "2000000000000000000000000000000": true},
+	} {
+		p := partOf(t, "rows=t.csv:n:"+bounds[0]+".."+bounds[1])
+		s, err := p.selection("t.csv", &tabular.Schema{Fields: []tabular.Field{{ID: "n", Name: "n"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for cell, in := range cells {
+			if s.takes(cell) != in {
+				t.Errorf("%q lies from %s to %s: %t", cell, bounds[0], bounds[1], !in)
+			}
+		}
 	}
 	s := &selection{from: "2026-01-01", to: "2026-03-01"}
 	for cell, in := range map[string]bool{"2026-01-01": true, "2026-02-30": true, "2026-03-02": false, "": false} {

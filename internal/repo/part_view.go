@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"math/big"
 	"os"
 	"slices"
+	"strconv"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/durable"
@@ -21,6 +23,8 @@ type selection struct {
 	by       int   // the column by which rows are chosen, or -1
 	from, to string
 	low, top *big.Rat // from and to, if both are numbers
+	// lowInt and topInt are the least and the greatest integer between these.
+	lowInt, topInt int64
 }
 
 // selection finds the columns of a table that are here. Names that the table does
@@ -40,6 +44,7 @@ func (p *Part) selection(name string, schema *tabular.Schema) (*selection, error
 		top, ok2 := new(big.Rat).SetString(rows.To)
 		if ok1 && ok2 {
 			sel.low, sel.top = low, top
+			sel.lowInt, sel.topInt = integersBetween(low, top)
 		}
 		if sel.by < 0 {
 			return nil, fmt.Errorf("%w: %s has no column %q to choose rows by", ErrFilter, name, rows.Column)
@@ -79,9 +84,35 @@ func (s *selection) runs(cells tabular.Cells) []run {
 	return list
 }
 
+// integersBetween returns the least integer from low on and the greatest up to top,
+// within what an int64 holds.
+func integersBetween(low, top *big.Rat) (least, greatest int64) {
+	floor := func(r *big.Rat) *big.Int { return new(big.Int).Div(r.Num(), r.Denom()) }
+	ceiling := new(big.Int).Neg(floor(new(big.Rat).Neg(low)))
+	highest := floor(top)
+	if ceiling.Sign() > 0 && !ceiling.IsInt64() || highest.Sign() < 0 && !highest.IsInt64() {
+		return 1, 0 // no int64 lies there
+	}
+	return clamped(ceiling), clamped(highest)
+}
+
+func clamped(n *big.Int) int64 {
+	switch {
+	case n.IsInt64():
+		return n.Int64()
+	case n.Sign() < 0:
+		return math.MinInt64
+	}
+	return math.MaxInt64
+}
+
 // takes compares as numbers if all are, else as texts.
 func (s *selection) takes(cell string) bool {
 	if s.low != nil {
+		// Most keys are integers, and there may be millions.
+		if n, err := strconv.ParseInt(cell, 10, 64); err == nil {
+			return n >= s.lowInt && n <= s.topInt
+		}
 		if n, ok := new(big.Rat).SetString(cell); ok {
 			return n.Cmp(s.low) >= 0 && n.Cmp(s.top) <= 0
 		}
