@@ -37,6 +37,10 @@ func permute(lib *cli.App, args []string) []string {
 			own = append(own, word...)
 		}
 	}
+	if slices.Contains(own, "--help") || slices.Contains(own, "-h") {
+		// The library would look for help on the first argument.
+		own, arguments = []string{"--help"}, nil
+	}
 	if slices.Contains(arguments, "--") {
 		// The library takes one away if nothing stands before it.
 		own = append(own, "--")

@@ -20,6 +20,8 @@ func TestPermute(t *testing.T) {
 		"constl cat HEAD:x --rows 1..2 -":        "constl cat --rows 1..2 HEAD:x -",
 		"constl nonsense --json":                 "constl nonsense --json",
 		"constl comm --generate-bash-completion": "constl comm --generate-bash-completion",
+		"constl schema set t.csv --unit Cel -h":  "constl schema --help",
+		"constl diff a b --help":                 "constl diff --help",
 		"constl commit -m":                       "constl commit -m",
 	} {
 		if got := permute(lib, strings.Fields(given)); !slices.Equal(got, strings.Fields(want)) {

@@ -22,15 +22,15 @@ func schemaSetFlags() []cli.Flag {
 		&cli.StringFlag{Name: "description", Usage: "set: what it is, and how it was obtained"},
 		&cli.StringFlag{Name: "in", Usage: "set: title and description are in the language `LANG`, beside those in the dataset's own"},
 		&cli.StringFlag{Name: "rdf-type", Usage: "set: the `IRI` of a term that says what the field means"},
-		&cli.StringFlag{Name: "missing", Usage: "set: texts that stand for no value, as NA,-999; of a field, or of a whole table"},
+		&cli.StringSliceFlag{Name: "missing", Usage: "set: texts that stand for no value, as NA,-999; of a field, or of a whole table"},
 		&cli.StringFlag{Name: "decimal-char", Usage: "set: what stands before decimals, as ,"},
 		&cli.StringFlag{Name: "minimum", Usage: "set: the least value allowed"},
 		&cli.StringFlag{Name: "maximum", Usage: "set: the greatest value allowed"},
 		&cli.StringFlag{Name: "pattern", Usage: "set: the pattern (XML Schema) that every text must have"},
-		&cli.StringFlag{Name: "enum", Usage: "set: all values allowed, as male,female"},
+		&cli.StringSliceFlag{Name: "enum", Usage: "set: all values allowed, as male,female"},
 		&cli.StringFlag{Name: "required", Usage: "set: `yes` or no"},
 		&cli.StringFlag{Name: "unique", Usage: "set: `yes` or no"},
-		&cli.StringFlag{Name: "primary-key", Usage: "set: the fields whose values name a row, as id or site,date; of a table"},
+		&cli.StringSliceFlag{Name: "primary-key", Usage: "set: the fields whose values name a row, as id or site,date; of a table"},
 	}
 	return flags
 }
@@ -116,7 +116,7 @@ func (c *command) setTable(t *repo.TableState) error {
 		}
 	}
 	if c.IsSet("primary-key") {
-		key := splitList(c.String("primary-key"))
+		key := splitList(c.StringSlice("primary-key")...)
 		for _, name := range key {
 			if !slices.ContainsFunc(t.Fields, func(f repo.FieldState) bool { return f.Name == name }) {
 				return usage("constl schema show "+t.Path, "%s has no field %q", t.Path, name)
@@ -125,7 +125,7 @@ func (c *command) setTable(t *repo.TableState) error {
 		t.Said.SetKey(key, false)
 	}
 	if c.IsSet("missing") {
-		t.Said.SetSchema("missingValues", missingList(c.String("missing")))
+		t.Said.SetSchema("missingValues", missingList(c.StringSlice("missing")))
 	}
 	for _, name := range []string{"title", "description"} {
 		if key, err := c.inLanguage(name); err != nil {
@@ -149,9 +149,11 @@ func (c *command) inLanguage(key string) (string, error) {
 	return key + "@" + tag, nil
 }
 
-func splitList(text string) []string {
+// splitList returns the parts of an option that may stand several times, with one
+// part or more each time.
+func splitList(texts ...string) []string {
 	var out []string
-	for part := range strings.SplitSeq(text, ",") {
+	for part := range strings.SplitSeq(strings.Join(texts, ","), ",") {
 		if part = strings.TrimSpace(part); part != "" {
 			out = append(out, part)
 		}
@@ -160,11 +162,11 @@ func splitList(text string) []string {
 }
 
 // missingList is what --missing stands for; the empty text is always among it.
-func missingList(text string) any {
-	if text == "" {
+func missingList(texts []string) any {
+	if slices.Equal(texts, []string{""}) {
 		return nil
 	}
-	return append([]string{""}, splitList(text)...)
+	return append([]string{""}, splitList(texts...)...)
 }
 
 func orNothing(list []string) any {
@@ -210,7 +212,7 @@ func (c *command) setField(t *repo.TableState, field string) error {
 		t.Said.SetField(field, key, v)
 	}
 	if c.IsSet("missing") {
-		t.Said.SetField(field, "missingValues", missingList(c.String("missing")))
+		t.Said.SetField(field, "missingValues", missingList(c.StringSlice("missing")))
 	}
 	return c.setConstraints(t, field)
 }
@@ -227,6 +229,8 @@ func (c *command) setConstraints(t *repo.TableState, field string) error {
 		text := c.String(flag)
 		var v any
 		switch {
+		case flag == "enum":
+			v = orNothing(splitList(c.StringSlice(flag)...))
 		case text == "":
 		case flag == "required" || flag == "unique":
 			if text != "yes" && text != "no" {
@@ -235,8 +239,6 @@ func (c *command) setConstraints(t *repo.TableState, field string) error {
 			if text == "yes" {
 				v = true
 			}
-		case flag == "enum":
-			v = orNothing(splitList(text))
 		case flag != "pattern" && isNumber(text):
 			v = json.Number(text)
 		default:
