@@ -38,7 +38,7 @@ func (p *plan) planChangeRule(vars []expr.Variable, d *ruleDecl) error {
 
 // checkChanges evaluates the rules about changes, and looks for damage in them.
 func (p *plan) checkChanges(ctx context.Context, found *tallies) error {
-	if p.o.KeysOnly || p.base == nil || p.base.ID == p.table.ID {
+	if p.base == nil || p.base.ID == p.table.ID {
 		return nil
 	}
 	diff, err := tabular.Compare(ctx, p.base, p.table, nil)

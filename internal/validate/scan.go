@@ -192,7 +192,7 @@ func (s *scanner) group(ctx context.Context, g *tabular.Group) error {
 	if s.p.changed != nil {
 		s.skip = s.p.changed.others(g.Ref)
 	}
-	if err := s.oddRows(ctx, g); err != nil || s.p.o.KeysOnly {
+	if err := s.oddRows(ctx, g); err != nil {
 		return err
 	}
 	for _, c := range s.p.columns {

@@ -43,8 +43,6 @@ type Table struct {
 type Options struct {
 	// Limit is how many findings of each kind are kept; 0 is 20.
 	Limit int
-	// KeysOnly checks nothing but keys and references.
-	KeysOnly bool
 	// Progress hears how many rows of how many are done; it may be nil. It is called
 	// from one goroutine at a time.
 	Progress func(done, total int64)
