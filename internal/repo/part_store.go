@@ -73,6 +73,12 @@ func (r *Repo) need(ctx context.Context, files map[string]object.ID) error {
 // fill fetches what next names, until it names nothing, from any remote that has it.
 // It fails with an error that wraps [ErrPart].
 func (r *Repo) fill(ctx context.Context, next func(context.Context) (asks, error)) (transport.Stats, error) {
+	return r.fillInto(ctx, r.store.Store, ErrPart, next)
+}
+
+// fillInto is fill for a store that stands for the dataset's. It fails with an error
+// that wraps nobody if no remote has everything.
+func (r *Repo) fillInto(ctx context.Context, store object.Store, nobody error, next func(context.Context) (asks, error)) (transport.Stats, error) {
 	var sum transport.Stats
 	if first, err := next(ctx); err != nil || first.none() {
 		return sum, err
@@ -90,7 +96,7 @@ func (r *Repo) fill(ctx context.Context, next func(context.Context) (asks, error
 	if err != nil {
 		return sum, err
 	}
-	failed := []error{ErrPart}
+	failed := []error{nobody}
 	for name := range r.remotes() {
 		remote, err := r.Remote(name)
 		if err == nil && remote.Bundle != "" {
@@ -101,7 +107,7 @@ func (r *Repo) fill(ctx context.Context, next func(context.Context) (asks, error
 				Dataset: chain.Dataset(), IdentityVersion: chain.Len(), Logs: logs, Refs: []refs.Pattern{}, Resume: true,
 			}
 			var stats transport.Stats
-			stats, err = r.exchange(ctx, remote.URL, key, req, &filler{r.store.Store, next})
+			stats, err = r.exchange(ctx, remote.URL, key, req, &filler{store, next})
 			sum.Add(stats)
 		}
 		if err == nil || ctx.Err() != nil {
@@ -114,7 +120,7 @@ func (r *Repo) fill(ctx context.Context, next func(context.Context) (asks, error
 
 // filler is a sink for objects alone.
 type filler struct {
-	store *pack.Store
+	store object.Store
 	next  func(context.Context) (asks, error)
 }
 

@@ -3,6 +3,7 @@ package pack
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -56,6 +57,40 @@ func (s *Store) Verify(ctx context.Context, progress func(done, total int)) ([]D
 	}
 	progress(c.total, c.total)
 	return c.damage, nil
+}
+
+// SetAside renames the packs that cannot be opened to NAME.damaged, where nothing
+// reads them, and returns how many there were. It is for whoever has made sure that
+// the store has all that it needs without them. It fails with an error that wraps
+// [object.ErrReadOnly].
+func (s *Store) SetAside(ctx context.Context) (n int, err error) {
+	if s.readOnly {
+		return 0, fmt.Errorf("object/pack: setting packs aside: %w", object.ErrReadOnly)
+	}
+	if err := s.refresh(true); err != nil {
+		return 0, err
+	}
+	v, err := s.acquire()
+	if err != nil {
+		return 0, err
+	}
+	defer v.release()
+	for _, b := range v.bad {
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
+		if err := s.fs.Rename(b.name, b.name+".damaged"); err != nil {
+			return n, fmt.Errorf("object/pack: setting a pack aside: %w", err)
+		}
+		n++
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	if err := s.fs.Sync(); err != nil {
+		return n, fmt.Errorf("object/pack: %w", err)
+	}
+	return n, s.refresh(true)
 }
 
 type checker struct {

@@ -237,10 +237,19 @@ func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult, part *cite
 func (a *app) fsckCommand() *cli.Command {
 	return &cli.Command{
 		Name: "fsck", Category: groupCite, ArgsUsage: "no arguments",
-		Usage:       "check everything that is stored: hashes, signatures, links, contradictions",
-		Description: "JSON: {\"objects\", \"commits\", \"problems\":[{\"object\",\"problem\"}], \"absent\": n}",
-		Action:      a.action(runFsck),
+		Usage: "check everything that is stored: hashes, signatures, links, contradictions",
+		Description: "With --repair, objects that are damaged or missing are fetched again from any remote that has them.\n\n" +
+			"JSON: {\"objects\", \"commits\", \"problems\":[{\"object\",\"problem\"}], \"absent\": n, and with --repair \"repaired\": n, \"set_aside\": n}",
+		Flags:  []cli.Flag{&cli.BoolFlag{Name: "repair", Usage: "fetch what is damaged or missing again"}},
+		Action: a.action(runFsck),
 	}
+}
+
+// fsckJSON is what fsck answers scripts.
+type fsckJSON struct {
+	*repo.FsckResult
+	Repaired *int `json:"repaired,omitempty"`
+	SetAside *int `json:"set_aside,omitempty"`
 }
 
 func runFsck(c *command) error {
@@ -248,28 +257,51 @@ func runFsck(c *command) error {
 		return err
 	}
 	return c.open(func(r *repo.Repo) error {
-		res, err := r.Fsck(c.ctx())
+		var out fsckJSON
+		var why, err error
+		if c.Bool("repair") {
+			var res *repo.RepairResult
+			if res, err = r.Repair(c.ctx()); err == nil {
+				out, why = fsckJSON{res.Left, &res.Repaired, &res.SetAside}, res.Err
+			}
+		} else {
+			out.FsckResult, err = r.Fsck(c.ctx())
+		}
 		if err != nil {
 			return err
 		}
-		res.Problems = notNil(res.Problems)
+		out.Problems = notNil(out.Problems)
 		if c.asJSON() {
-			if err := c.printJSON(res); err != nil {
+			if err := c.printJSON(out); err != nil {
 				return err
 			}
 		} else {
-			for _, p := range res.Problems {
-				c.print("  %s\n", c.style(red, p.Text))
-			}
-			c.notePart(r)
-			if res.Absent > 0 {
-				c.print("  %s left out, besides what is below them\n", plural(res.Absent, "object"))
-			}
-			c.print("%s and %s checked, %s\n", plural(res.Objects, "object"), plural(res.Commits, "signature"), plural(int64(len(res.Problems)), "problem"))
+			c.printFsck(r, &out)
 		}
-		if n := len(res.Problems); n > 0 {
-			return fmt.Errorf("%s: %w", plural(int64(n), "problem"), errProblems)
+		if n := len(out.Problems); n > 0 {
+			err := fmt.Errorf("%s: %w", plural(int64(n), "problem"), errProblems)
+			if why != nil {
+				err = fmt.Errorf("%w: %w", err, why)
+			}
+			return err
 		}
 		return nil
 	})
+}
+
+func (c *command) printFsck(r *repo.Repo, res *fsckJSON) {
+	for _, p := range res.Problems {
+		c.print("  %s\n", c.style(red, p.Text))
+	}
+	c.notePart(r)
+	if res.Absent > 0 {
+		c.print("  %s left out, besides what is below them\n", plural(res.Absent, "object"))
+	}
+	if res.Repaired != nil {
+		c.print("%s fetched again\n", plural(int64(*res.Repaired), "object"))
+		if n := *res.SetAside; n > 0 {
+			c.print("%s that could not be read put aside as .constl/packs/*.damaged\n", plural(int64(n), "file"))
+		}
+	}
+	c.print("%s and %s checked, %s\n", plural(res.Objects, "object"), plural(res.Commits, "signature"), plural(int64(len(res.Problems)), "problem"))
 }

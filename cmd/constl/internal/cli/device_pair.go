@@ -20,7 +20,10 @@ func (c *command) pairDevice() error {
 	return c.open(func(r *repo.Repo) error {
 		ctx, cancel := context.WithCancel(c.ctx())
 		defer cancel()
-		confirm := func(name, code string) (bool, error) { return c.confirmCode(name, code), nil }
+		// The guest is asked about in a goroutine of its own.
+		c.env.Stderr = &lockedWriter{w: c.env.Stderr}
+		in := bufio.NewReader(c.env.Stdin)
+		confirm := func(name, code string) (bool, error) { return c.confirmCode(in, name, code), nil }
 		p, err := r.Pair(ctx, c.String("listen"), confirm)
 		if errors.Is(err, syscall.EADDRINUSE) && !c.IsSet("listen") {
 			// constl serve runs here.
@@ -69,16 +72,15 @@ func (c *command) printPairing(p *repo.Pairing) error {
 }
 
 // confirmCode asks whether the other computer shows the same digits.
-func (c *command) confirmCode(name, code string) bool {
+func (c *command) confirmCode(in *bufio.Reader, name, code string) bool {
 	if c.Bool("no-code") {
 		return true
 	}
 	if name == "" {
 		name = "the other computer"
 	}
-	c.env.Stderr = &lockedWriter{w: c.env.Stderr}
 	_, _ = io.WriteString(c.env.Stderr, "Does "+name+" show "+spaced(code)+"? [y/N] ")
-	line, err := bufio.NewReader(c.env.Stdin).ReadString('\n')
+	line, err := in.ReadString('\n')
 	if err != nil && line == "" {
 		_, _ = io.WriteString(c.env.Stderr, "\n")
 		return false

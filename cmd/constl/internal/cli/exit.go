@@ -194,7 +194,7 @@ var hints = []struct {
 	{transport.ErrBundle, "get the file again, or a new one from whoever made it; what was whole in it is kept"},
 	{bundle.ErrWeb, "check the address; what has arrived is kept, so try again"},
 	{bundle.ErrChanged, "try again; the new file is taken from its beginning"},
-	{errProblems, "get every object whole from any peer: constl clone URL NEWFOLDER"},
+	{errProblems, "get what is damaged from a remote: constl fsck --repair; or everything from any peer: constl clone URL NEWFOLDER"},
 	{repo.ErrConflictList, "mend that line, or remove the file: constl resolve writes it anew, with nothing decided"},
 	{object.ErrCorrupt, "see what is damaged with: constl fsck; a clone of any peer has every object whole"},
 	{object.ErrNotFound, "see what is missing with: constl fsck; a clone of any peer has every object whole"},
