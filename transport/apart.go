@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/constl/constl/object"
+	"github.com/constl/constl/object/entry"
 )
 
 // apart is a store whose new objects are kept in one batch: nobody else sees them,
@@ -41,6 +42,20 @@ func (p partOf) Put(ctx context.Context, o object.Object, bases ...object.ID) (o
 	}
 	p.bytes.Add(int64(len(o)))
 	return p.batch.Put(ctx, o, bases...)
+}
+
+// PutEntry implements [entry.Putter].
+func (p partOf) PutEntry(ctx context.Context, id object.ID, o object.Object, e entry.Entry) error {
+	under, ok := p.batch.(entry.Putter)
+	if !ok {
+		_, err := p.Put(ctx, o, e.Base)
+		return err
+	}
+	if held, err := p.batch.Has(ctx, id); held || err != nil {
+		return err
+	}
+	p.bytes.Add(int64(len(o)))
+	return under.PutEntry(ctx, id, o, e)
 }
 
 // Commit implements [object.Batch].

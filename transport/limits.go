@@ -39,13 +39,14 @@ const (
 
 // Bounds of the work and memory that one exchange takes.
 const (
-	batchBytes    = 32 << 20 // received objects are made durable at least this often
-	inFlightBytes = 1 << 20  // entries that wait for the wire
-	aheadBytes    = 4 << 20  // frames that were read and not yet dealt with
-	sliceSize     = 64 << 10 // ids of one level that a walk keeps before it descends
-	maxHaveTrees  = 16       // held commits whose trees are compared, besides the parents of new ones
-	haveReads     = 4096     // objects of the have side that a walk reads freely,
-	haveReadRatio = 8        // and then this many for each one of the want side
+	batchBytes    = 256 << 20       // received objects are made durable at least this often,
+	batchTime     = 4 * time.Second // and this often as long as some come
+	inFlightBytes = 1 << 20         // entries that wait for the wire
+	aheadBytes    = 4 << 20         // frames that were read and not yet dealt with
+	sliceSize     = 64 << 10        // ids of one level that a walk keeps before it descends
+	maxHaveTrees  = 16              // held commits whose trees are compared, besides the parents of new ones
+	haveReads     = 4096            // objects of the have side that a walk reads freely,
+	haveReadRatio = 8               // and then this many for each one of the want side
 	bufferBytes   = 64 << 10
 )
 

@@ -23,8 +23,9 @@ type receiver struct {
 	limit    string // the name of that bound
 
 	verify    verifier
-	solicited idSet // may be sent; marked when it came
-	batched   int   // bytes in the open batch
+	solicited idSet     // may be sent; marked when it came
+	batched   int       // bytes in the open batch
+	began     time.Time // when it was begun
 	total     int64
 	noBase    []object.ID // came as deltas whose base is not held
 	got       []object.ID // received in this run, as far as the run asks for it
@@ -54,8 +55,8 @@ func (r *receiver) solicit(ids []object.ID) {
 // run receives one run of objects up to its end frame. Whatever was verified
 // before a failure is stored.
 func (r *receiver) run(ctx context.Context) (end *endMessage, err error) {
-	if r.batch, err = r.store.Begin(ctx); err != nil {
-		return nil, fmt.Errorf("starting to store objects: %w", err)
+	if err := r.begin(ctx); err != nil {
+		return nil, err
 	}
 	r.verify.start(r.codec)
 	defer func() {
@@ -69,7 +70,6 @@ func (r *receiver) run(ctx context.Context) (end *endMessage, err error) {
 			err = fmt.Errorf("storing objects: %w", commitErr)
 		}
 		r.batch.Discard()
-		r.batched = 0
 	}()
 	var count uint64
 	for {
@@ -142,7 +142,7 @@ func (r *receiver) object(ctx context.Context, body []byte) error {
 	if err := r.verify.submit(verifyJob{ctx: ctx, batch: r.batch, id: id, entry: e, base: base}); err != nil {
 		return fmt.Errorf("receiving objects: %w", err)
 	}
-	if r.batched += e.Length; r.batched >= batchBytes {
+	if r.batched += e.Length; r.batched >= batchBytes || time.Since(r.began) >= batchTime {
 		return r.cut(ctx)
 	}
 	return r.harvest()
@@ -206,12 +206,15 @@ func (r *receiver) cut(ctx context.Context) error {
 	if err := r.batch.Commit(ctx); err != nil {
 		return fmt.Errorf("storing objects: %w", err)
 	}
-	r.batched = 0
+	return r.begin(ctx)
+}
+
+func (r *receiver) begin(ctx context.Context) error {
 	batch, err := r.store.Begin(ctx)
 	if err != nil {
-		return fmt.Errorf("storing objects: %w", err)
+		return fmt.Errorf("starting to store objects: %w", err)
 	}
-	r.batch = batch
+	r.batch, r.batched, r.began = batch, 0, time.Now()
 	return nil
 }
 

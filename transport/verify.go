@@ -95,7 +95,7 @@ func (v *verifier) wait() { v.open.Wait() }
 func (v *verifier) work(j *verifyJob) {
 	o, err := v.decode(j)
 	if err == nil {
-		if _, putErr := j.batch.Put(j.ctx, o, j.entry.Base); putErr != nil {
+		if putErr := j.put(o); putErr != nil {
 			err = fmt.Errorf("storing object %s: %w", j.id.Short(), putErr)
 		}
 	}
@@ -110,6 +110,15 @@ func (v *verifier) work(j *verifyJob) {
 	} else if v.err == nil {
 		v.err = err
 	}
+}
+
+// put stores the object, in the form in which it came if the store can take that.
+func (j *verifyJob) put(o object.Object) error {
+	if p, ok := j.batch.(entry.Putter); ok {
+		return p.PutEntry(j.ctx, j.id, o, j.entry)
+	}
+	_, err := j.batch.Put(j.ctx, o, j.entry.Base)
+	return err
 }
 
 // decode returns the object if it is what its id says.

@@ -59,6 +59,17 @@ type Getter interface {
 	GetEntry(ctx context.Context, id object.ID) (Entry, error)
 }
 
+// Putter takes objects whose stored form is at hand, so that nothing is hashed and
+// compressed again. It is an optional ability of an [object.Batch].
+type Putter interface {
+	// PutEntry stores the object in the form of the entry, or in another if that
+	// one is of no use to the store. The caller has made sure that the object has
+	// the id, is well-formed, and is what the entry decodes to; a Delta's base is
+	// held. It keeps neither the object nor the entry's data, and fails as
+	// [object.Writer]'s Put does.
+	PutEntry(ctx context.Context, id object.ID, o object.Object, e Entry) error
+}
+
 // Size returns the number of bytes that [Entry.Append] adds.
 func (e Entry) Size() int {
 	switch e.Encoding {

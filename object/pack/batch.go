@@ -33,7 +33,10 @@ type Batch struct {
 	ended   bool
 }
 
-var _ object.Batch = (*Batch)(nil)
+var (
+	_ object.Batch = (*Batch)(nil)
+	_ entry.Putter = (*Batch)(nil)
+)
 
 // Begin implements [object.Store]. It fails with an error that wraps
 // [object.ErrReadOnly], or [ErrBusy] while objects are being dropped.
@@ -162,6 +165,27 @@ func (b *Batch) Put(ctx context.Context, o object.Object, bases ...object.ID) (o
 	}
 	e, depth := b.encode(o, id, bases)
 	return id, b.append(id, e, depth, false)
+}
+
+// PutEntry implements [entry.Putter].
+func (b *Batch) PutEntry(ctx context.Context, id object.ID, o object.Object, e entry.Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := b.failed(); err != nil {
+		return err
+	}
+	if _, ok := b.locate(id); ok {
+		return nil
+	}
+	if held, err := b.s.holds(id); held || err != nil {
+		return err
+	}
+	depth, ok := b.stands(e)
+	if !ok {
+		e, depth = b.encode(o, id, []object.ID{e.Base})
+	}
+	return b.append(id, e, depth, false)
 }
 
 // Restore stores the object whole although the store may hold it: it takes the

@@ -68,6 +68,28 @@ func (b *Batch) encode(o object.Object, id object.ID, bases []object.ID) (e entr
 	return whole, 0
 }
 
+// stands reports whether an entry that somebody else made can be stored as it is,
+// and its depth: it takes no more room than the object, and a delta's base is held
+// and not too deep.
+func (b *Batch) stands(e entry.Entry) (depth uint8, ok bool) {
+	if e.Encoding != entry.Raw && len(e.Data) >= e.Length {
+		return 0, false
+	}
+	if e.Encoding != entry.Delta {
+		return 0, true
+	}
+	v, err := b.s.acquire()
+	if err != nil {
+		return 0, false
+	}
+	defer v.release()
+	hits := source{v, b}.find(e.Base)
+	if len(hits) == 0 || hits[0].loc.depth >= chainLimit {
+		return 0, false
+	}
+	return hits[0].loc.depth + 1, true
+}
+
 // base returns the object to make a delta against and its depth: the hinted one,
 // or the one at the bottom of its chain if that is as long as it may be.
 func (b *Batch) base(o object.Object, id, baseID object.ID) (object.ID, object.Object, uint8, bool) {

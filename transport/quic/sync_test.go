@@ -205,21 +205,26 @@ func TestCancelledSyncEnds(t *testing.T) {
 	}
 }
 
-// BenchmarkSync clones incompressible chunks over the loopback; BenchmarkBare
-// copies as many bytes over a bare stream.
+// BenchmarkSync clones incompressible chunks over the loopback, from a store on
+// disk into another; BenchmarkBare copies as many bytes over a bare stream.
 func BenchmarkSync(b *testing.B) {
-	s := serve(b, 1000, 64<<10, nil)
+	s := serve(b, 4000, 64<<10, nil)
 	c := dial(b, s.listener, s.key.PeerID(), testKey(2))
 	b.SetBytes(s.bytes)
 	for b.Loop() {
-		if _, err := s.clone(context.Background(), b, c, mem.New()); err != nil {
+		into, err := pack.Open(context.Background(), b.TempDir(), nil)
+		if err != nil {
 			b.Fatal(err)
 		}
+		if _, err := s.clone(context.Background(), b, c, into); err != nil {
+			b.Fatal(err)
+		}
+		into.Close()
 	}
 }
 
 func BenchmarkBare(b *testing.B) {
-	const size = 1000 * 64 << 10
+	const size = 4000 * 64 << 10
 	block := make([]byte, 64<<10)
 	l := listen(b, testKey(1), func(_ context.Context, _ refs.PeerID, s link.Stream) {
 		s.Read(make([]byte, 1))
