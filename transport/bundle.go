@@ -161,7 +161,7 @@ func (b *Bundle) take(ctx context.Context, s *syncing, o *BundleOptions) error {
 	defer release()
 	recv := s.receiver()
 	end, err := s.firstRun(ctx, recv)
-	if len(recv.noBase) > 0 {
+	if len(recv.noBase)+len(recv.orphans) > 0 {
 		// Without what a delta stands for, nothing below it counts as asked for.
 		return fmt.Errorf("%w: something is lacking of the commits that the bundle builds on", ErrIncomplete)
 	}

@@ -16,6 +16,7 @@ type fetcher struct {
 	reader object.Reader
 	plan   *Plan
 	stats  *Stats
+	crew   *crew // nil if there is but this stream
 }
 
 // frontier is the visitor of a receiver's walk: it collects what is missing.
@@ -59,7 +60,7 @@ func (f *fetcher) complete(ctx context.Context) error {
 			return err
 		}
 		if roots := f.distinctRoots(); eager && len(front.missing) == len(roots) && len(roots) <= MaxWants && f.lacks(roots, front.missing) {
-			if err := f.ask(ctx, roots, 0); err != nil {
+			if err := f.ask(ctx, roots, 0, &answer{}); err != nil {
 				return err
 			}
 			continue
@@ -78,12 +79,8 @@ func (f *fetcher) steps(ctx context.Context) error {
 			return err
 		}
 		for _, a := range asks {
-			for ids := a.Objects; len(ids) > 0; {
-				n := min(len(ids), MaxWants)
-				if err := f.ask(ctx, ids[:n], f.flags(a.Extent)); err != nil {
-					return err
-				}
-				ids = ids[n:]
+			if _, err := f.askAll(ctx, a.Objects, f.flags(a.Extent)); err != nil {
+				return err
 			}
 		}
 	}
@@ -153,24 +150,12 @@ func (f *fetcher) drain(ctx context.Context, walk *difference, front *frontier) 
 	for len(front.missing) > 0 && !history {
 		now, level := front.missing, front.level
 		front.missing = nil
-		var got []object.ID
-		for len(now) > 0 {
-			n := min(len(now), MaxWants)
-			if err := f.ask(ctx, now[:n], flagFlat|flagGuess); err != nil {
-				return err
-			}
-			got = append(got, f.recv.got...)
-			now = now[n:]
+		came, err := f.askAll(ctx, now, flagFlat|flagGuess)
+		if err != nil {
+			return err
 		}
-		for _, id := range got {
-			o, err := f.reader.Get(ctx, id)
-			if err != nil {
-				return err
-			}
-			history = history || o.Kind() == object.KindCommit || o.Kind() == object.KindTag
-		}
-		if !history {
-			if err := walk.resume(ctx, got, level); err != nil {
+		if history = came.history; !history {
+			if err := walk.resume(ctx, came.inner, level); err != nil {
 				return fmt.Errorf("looking for missing objects: %w", err)
 			}
 		}
@@ -178,46 +163,85 @@ func (f *fetcher) drain(ctx context.Context, walk *difference, front *frontier) 
 	return nil
 }
 
+// answer is what came of objects that were asked for by their ids.
+type answer struct {
+	inner   []object.ID // those that link to others
+	history bool        // commits or tags are among them
+}
+
+func (a *answer) add(r *receiver) {
+	a.inner, a.history = append(a.inner, r.got...), a.history || r.history
+}
+
+// askAll asks for objects, over several streams if that takes long. It fails with
+// an error that wraps ErrIncomplete if nothing of what was asked for came.
+func (f *fetcher) askAll(ctx context.Context, ids []object.ID, flags uint64) (*answer, error) {
+	if len(ids) > minShare && flags&flagFlat != 0 {
+		return f.share(ctx, ids, flags)
+	}
+	a := &answer{}
+	for len(ids) > 0 {
+		n := min(len(ids), MaxWants)
+		if err := f.ask(ctx, ids[:n], flags, a); err != nil {
+			return nil, err
+		}
+		ids = ids[n:]
+	}
+	return a, nil
+}
+
 // ask sends a want and receives the answer. Objects whose base turned out to be
 // missing here are asked for again, whole. It fails with an error that wraps
 // ErrIncomplete if nothing of what was asked for came.
-func (f *fetcher) ask(ctx context.Context, ids []object.ID, flags uint64) error {
+func (f *fetcher) ask(ctx context.Context, ids []object.ID, flags uint64, a *answer) error {
 	before := f.stats.Objects
 	if err := f.round(ctx, ids, flags); err != nil {
 		return err
 	}
-	if again := f.recv.noBase; len(again) > 0 {
-		got := f.recv.got
-		for len(again) > 0 {
-			n := min(len(again), MaxWants)
-			if err := f.round(ctx, again[:n], flagFlat|flagWhole); err != nil {
-				return err
-			}
-			got = append(got, f.recv.got...)
-			again = again[n:]
+	again, err := f.recv.adopt(ctx, f.recv.orphans)
+	if err != nil {
+		return err
+	}
+	a.add(f.recv)
+	for again = append(again, f.recv.noBase...); len(again) > 0; {
+		n := min(len(again), MaxWants)
+		if err := f.round(ctx, again[:n], flagFlat|flagWhole); err != nil {
+			return err
 		}
-		f.recv.got = got
+		a.add(f.recv)
+		again = again[n:]
 	}
 	if f.stats.Objects == before {
-		return fmt.Errorf("%w: the peer does not hold %s and %d others", ErrIncomplete, ids[0], len(ids)-1)
+		return incomplete(ids)
 	}
 	return nil
 }
 
+func incomplete(ids []object.ID) error {
+	return fmt.Errorf("%w: the peer does not hold %s and %d others", ErrIncomplete, ids[0], len(ids)-1)
+}
+
 func (f *fetcher) round(ctx context.Context, ids []object.ID, flags uint64) error {
-	want := wantMessage{flags: flags, wants: ids, haves: f.plan.Haves[:min(len(f.plan.Haves), MaxHaves)]}
-	f.recv.solicit(ids)
-	f.recv.keepGot = flags&flagFlat != 0
 	f.stats.Rounds++
-	err := f.c.writeFrame(frameWant, want.encode())
+	f.recv.solicit(ids)
+	if err := f.want(ctx, ids, flags); err != nil {
+		return err
+	}
+	_, err := f.recv.receive(ctx)
+	return err
+}
+
+// want sends a want frame.
+func (f *fetcher) want(ctx context.Context, ids []object.ID, flags uint64) error {
+	m := wantMessage{flags: flags, wants: ids, haves: f.plan.Haves[:min(len(f.plan.Haves), MaxHaves)]}
+	err := f.c.writeFrame(frameWant, m.encode())
 	if err == nil {
 		err = f.c.flush()
 	}
 	if err != nil {
 		return f.c.peerError(ctx, "asking for objects", err)
 	}
-	_, err = f.recv.run(ctx)
-	return err
+	return nil
 }
 
 // peerError returns the error that the peer sent before it ended the stream, or

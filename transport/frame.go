@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/constl/constl/object"
 )
 
 // frameType is the first byte of a frame (PROTOCOL.md §2).
@@ -29,6 +31,7 @@ const (
 	frameResult    frameType = 0x15
 	frameNonce     frameType = 0x16
 	framePaired    frameType = 0x17
+	frameEnough    frameType = 0x18
 	frameEnd       frameType = 0x1e
 	frameError     frameType = 0x1f
 
@@ -52,6 +55,8 @@ func (t frameType) String() string {
 		return "nonce"
 	case framePaired:
 		return "paired"
+	case frameEnough:
+		return "enough"
 	case frameIdentity:
 		return "identity"
 	case frameStatement:
@@ -82,6 +87,8 @@ func (t frameType) limit() (int, bool) {
 		return MaxRequest, true
 	case frameNonce:
 		return len(nonce{}), true
+	case frameEnough:
+		return binary.MaxVarintLen64, true
 	case frameIdentity:
 		return maxIdentityFrame, true
 	case frameStatement:
@@ -116,6 +123,8 @@ type conn struct {
 	in, out atomic.Int64 // bytes that passed
 	waits   stopwatch    // time spent waiting for the peer
 	stalled atomic.Bool
+	runs    atomic.Uint64   // runs of objects that this side has begun to send
+	enough  atomic.Uint64   // the number of the last run of which the peer had enough
 	gone    context.Context // ends when the caller gives the stream up
 	giveUp  context.CancelFunc
 }
@@ -134,6 +143,12 @@ func (c *conn) readAhead() {
 	r := frameReader{r: bufio.NewReaderSize(connReader{c}, bufferBytes)}
 	for {
 		t, body, err := r.next()
+		if err == nil && t == frameEnough {
+			// It is about what this side is sending, and must not wait until that is over.
+			if err = c.hearEnough(body); err == nil {
+				continue
+			}
+		}
 		if err == nil && c.space.acquire(c.gone, len(body)) != nil {
 			return
 		}
@@ -146,6 +161,20 @@ func (c *conn) readAhead() {
 			return
 		}
 	}
+}
+
+// hearEnough notes of which run the peer has enough.
+func (c *conn) hearEnough(body []byte) error {
+	d := object.NewBodyDecoder(body)
+	run := d.Uvarint()
+	if err := d.Close(); err != nil {
+		return fmt.Errorf("%w: enough: %w", ErrProtocol, err)
+	}
+	if run == 0 || run > c.runs.Load() {
+		return protocolError("enough of run %d, which was not begun", run)
+	}
+	c.enough.Store(run)
+	return nil
 }
 
 // next returns the next frame. At the end of the stream, between frames, the

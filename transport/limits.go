@@ -41,6 +41,7 @@ const (
 const (
 	batchBytes    = 256 << 20       // received objects are made durable at least this often,
 	batchTime     = 4 * time.Second // and this often as long as some come
+	orphanBytes   = 16 << 20        // deltas that are kept until their base comes
 	inFlightBytes = 1 << 20         // entries that wait for the wire
 	aheadBytes    = 4 << 20         // frames that were read and not yet dealt with
 	sliceSize     = 64 << 10        // ids of one level that a walk keeps before it descends

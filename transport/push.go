@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/constl/constl/object"
@@ -177,7 +178,7 @@ func (r *serving) push(ctx context.Context, body []byte) (err error) {
 		return err
 	}
 	defer release()
-	recv := &receiver{c: r.c, store: store, codec: &r.server.codec, stats: &r.stats, maxBytes: r.server.o.MaxPushBytes, limit: "max-push-bytes"}
+	recv := &receiver{c: r.c, store: store, codec: &r.server.codec, stats: &r.stats, total: new(atomic.Int64), maxBytes: r.server.o.MaxPushBytes, limit: "max-push-bytes"}
 	if plan.MaxBytes > 0 && (recv.maxBytes == 0 || plan.MaxBytes < recv.maxBytes) {
 		recv.maxBytes, recv.limit = plan.MaxBytes, plan.Limit
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/constl/constl/object"
@@ -18,18 +19,31 @@ type receiver struct {
 	batch    object.Batch
 	codec    *entry.Codec
 	stats    *Stats
-	progress func(Progress)
+	progress func() // is called for each object; may be nil
 	maxBytes int64
 	limit    string // the name of that bound
 
 	verify    verifier
-	solicited idSet     // may be sent; marked when it came
-	batched   int       // bytes in the open batch
-	began     time.Time // when it was begun
-	total     int64
-	noBase    []object.ID // came as deltas whose base is not held
-	got       []object.ID // received in this run, as far as the run asks for it
-	keepGot   bool
+	solicited idSet         // may be sent; marked when it came
+	batched   int           // bytes in the open batch
+	began     time.Time     // when it was begun
+	total     *atomic.Int64 // bytes of objects, uncompressed, that this receiver and those beside it took
+	orphans   []orphan      // came as deltas whose base is not held
+	orphaned  int           // their bytes
+	noBase    []object.ID   // more of these than are kept
+	got       []object.ID   // objects that came since the last solicit and link to others
+	history   bool          // commits or tags are among them
+	leaves    int           // objects in a row, the last that came, that link to nothing
+	came      int           // object frames of this run
+	cameBytes int           // and their bytes
+	run       uint64        // the number of this run on the stream
+	crew      *crew         // may have the rest of a run brought over other streams; nil for none
+}
+
+// orphan is an object that came as a delta before its base.
+type orphan struct {
+	id    object.ID
+	entry entry.Entry
 }
 
 // hold keeps the store from dropping objects while an exchange is under way: what
@@ -49,29 +63,49 @@ func (r *receiver) solicit(ids []object.ID) {
 	for _, id := range ids {
 		r.solicited.add(id)
 	}
-	r.noBase, r.got = nil, nil
+	r.noBase, r.got, r.history, r.orphans, r.orphaned = nil, nil, false, nil, 0
 }
 
-// run receives one run of objects up to its end frame. Whatever was verified
+// receive receives one run of objects up to its end frame. Whatever was verified
 // before a failure is stored.
-func (r *receiver) run(ctx context.Context) (end *endMessage, err error) {
-	if err := r.begin(ctx); err != nil {
+func (r *receiver) receive(ctx context.Context) (end *endMessage, err error) {
+	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
+	defer func() { err = r.shut(ctx, err) }()
+	begun := time.Now()
+	return r.next(ctx, func() bool { return r.crew != nil && r.crew.takesOver(r, begun) })
+}
+
+// open prepares for runs. The caller calls shut after the last.
+func (r *receiver) open(ctx context.Context) error {
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
 	r.verify.start(r.codec)
-	defer func() {
-		// What has arrived is kept even if the caller has given up.
-		// A peer that lies and leaves is a liar first.
-		if settleErr := r.settle(); settleErr != nil && (err == nil || errors.Is(err, ErrDisconnected)) {
-			err = settleErr
-		}
-		r.verify.stop()
-		if commitErr := r.batch.Commit(context.WithoutCancel(ctx)); commitErr != nil && err == nil {
-			err = fmt.Errorf("storing objects: %w", commitErr)
-		}
-		r.batch.Discard()
-	}()
-	var count uint64
+	return nil
+}
+
+// shut stores what has come, even if the caller has given up, and returns the
+// error to report: err, or what is worse.
+func (r *receiver) shut(ctx context.Context, err error) error {
+	// A peer that lies and leaves is a liar first.
+	if settleErr := r.settle(); settleErr != nil && (err == nil || errors.Is(err, ErrDisconnected)) {
+		err = settleErr
+	}
+	r.verify.stop()
+	if commitErr := r.batch.Commit(context.WithoutCancel(ctx)); commitErr != nil && err == nil {
+		err = fmt.Errorf("storing objects: %w", commitErr)
+	}
+	r.batch.Discard()
+	return err
+}
+
+// next receives one run, or as much of it as is wanted: enough is asked after each object.
+func (r *receiver) next(ctx context.Context, enough func() bool) (*endMessage, error) {
+	r.run++
+	r.came, r.cameBytes = 0, 0
+	said := false
 	for {
 		t, body, err := r.c.next()
 		if err != nil {
@@ -79,23 +113,40 @@ func (r *receiver) run(ctx context.Context) (end *endMessage, err error) {
 		}
 		switch t {
 		case frameObject:
-			count++
+			r.came++
+			r.cameBytes += len(body)
 			if err := r.object(ctx, body); err != nil {
 				return nil, err
+			}
+			if !said && enough() {
+				said = true
+				if err := r.sayEnough(); err != nil {
+					return nil, r.c.peerError(ctx, "asking for less", err)
+				}
 			}
 		case frameEnd:
 			end, err := decodeEnd(body)
 			if err != nil {
 				return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
 			}
-			if end.objects != count {
-				return nil, protocolError("%d objects sent, %d announced", count, end.objects)
+			if end.objects != uint64(r.came) {
+				return nil, protocolError("%d objects sent, %d announced", r.came, end.objects)
 			}
 			return end, r.settle()
 		default:
 			return nil, unexpected(t, body)
 		}
 	}
+}
+
+// sayEnough asks the peer to end the run (PROTOCOL.md §4.2).
+func (r *receiver) sayEnough() error {
+	var e object.Encoder
+	e.Uvarint(r.run)
+	if err := r.c.writeFrame(frameEnough, e.Body()); err != nil {
+		return err
+	}
+	return r.c.flush()
 }
 
 // unexpected returns the error for a frame that has no place where it came: the
@@ -129,14 +180,18 @@ func (r *receiver) object(ctx context.Context, body []byte) error {
 	if r.solicited.marked(id) {
 		return fmt.Errorf("%w: %s came twice", ErrForged, id)
 	}
-	if r.total += int64(e.Length); r.maxBytes > 0 && r.total > r.maxBytes {
+	if total := r.total.Add(int64(e.Length)); r.maxBytes > 0 && total > r.maxBytes {
 		return fmt.Errorf("%w: more than %d bytes of objects (limit %s)", ErrTooLarge, r.maxBytes, r.limit)
 	}
 	r.solicited.mark(id)
 	var base object.Object
 	if e.Encoding == entry.Delta {
-		if base, err = r.base(ctx, id, e.Base); base == nil || err != nil {
-			return err
+		if base, err = r.base(ctx, e.Base); err != nil {
+			return fmt.Errorf("reading the base of object %s: %w", id.Short(), err)
+		}
+		if base == nil {
+			r.orphan(id, e)
+			return nil
 		}
 	}
 	if err := r.verify.submit(verifyJob{ctx: ctx, batch: r.batch, id: id, entry: e, base: base}); err != nil {
@@ -148,25 +203,65 @@ func (r *receiver) object(ctx context.Context, body []byte) error {
 	return r.harvest()
 }
 
-// base returns the base of a delta, or nil if it is not held: the object is then
-// asked for again.
-func (r *receiver) base(ctx context.Context, id, baseID object.ID) (object.Object, error) {
-	base, err := r.batch.Get(ctx, baseID)
-	if errors.Is(err, object.ErrNotFound) {
+// base returns the base of a delta, or nil if it is not held.
+func (r *receiver) base(ctx context.Context, id object.ID) (object.Object, error) {
+	held, err := r.batch.Has(ctx, id)
+	if err == nil && !held {
 		// It may be on its way.
 		if err := r.settle(); err != nil {
 			return nil, err
 		}
-		base, err = r.batch.Get(ctx, baseID)
+		held, err = r.batch.Has(ctx, id)
 	}
-	if errors.Is(err, object.ErrNotFound) {
+	if err != nil || !held {
+		return nil, err
+	}
+	return r.batch.Get(ctx, id)
+}
+
+// orphan keeps a delta until its base has come, or leaves it to be asked for again.
+func (r *receiver) orphan(id object.ID, e entry.Entry) {
+	if r.orphaned += e.Size(); r.orphaned > orphanBytes {
 		r.noBase = append(r.noBase, id)
+		return
+	}
+	r.orphans = append(r.orphans, orphan{id, e})
+}
+
+// adopt stores the deltas whose bases are held by now, and returns the ids of the others.
+func (r *receiver) adopt(ctx context.Context, orphans []orphan) (left []object.ID, err error) {
+	if len(orphans) == 0 {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the base of object %s: %w", id.Short(), err)
+	if err := r.open(ctx); err != nil {
+		return nil, err
 	}
-	return base, nil
+	defer func() { err = r.shut(ctx, err) }()
+	for before := len(orphans) + 1; len(orphans) < before; {
+		before = len(orphans)
+		waiting := orphans[:0]
+		for _, o := range orphans {
+			base, err := r.base(ctx, o.entry.Base)
+			if err == nil && base == nil {
+				waiting = append(waiting, o)
+				continue
+			}
+			if err == nil {
+				err = r.verify.submit(verifyJob{ctx: ctx, batch: r.batch, id: o.id, entry: o.entry, base: base})
+			}
+			if err != nil {
+				return nil, fmt.Errorf("storing object %s: %w", o.id.Short(), err)
+			}
+		}
+		orphans = waiting
+		if err := r.settle(); err != nil {
+			return nil, err
+		}
+	}
+	for _, o := range orphans {
+		left = append(left, o.id)
+	}
+	return left, nil
 }
 
 // settle waits for all objects that were handed over.
@@ -185,14 +280,17 @@ func (r *receiver) harvest() error {
 		if v.delta {
 			r.stats.Deltas++
 		}
-		if r.keepGot {
+		r.leaves++
+		if len(v.links) > 0 {
+			r.leaves = 0
 			r.got = append(r.got, v.id)
+			r.history = r.history || v.kind == object.KindCommit || v.kind == object.KindTag
 		}
 		for _, l := range v.links {
 			r.solicited.add(l)
 		}
 		if r.progress != nil {
-			r.progress(Progress{Objects: r.stats.Objects, Bytes: r.c.in.Load()})
+			r.progress()
 		}
 	}
 	return err

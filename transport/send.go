@@ -13,7 +13,7 @@ import (
 // send as a delta: the base's id alone takes 32.
 const minDelta = 96
 
-// errBudget ends a walk whose budget is used up.
+// errBudget ends a walk whose budget is used up, or of which the peer has enough.
 var errBudget = errors.New("transport: the budget is used up")
 
 // sendQuery says what a run of objects is to contain.
@@ -37,6 +37,7 @@ type sender struct {
 	getter entry.Getter // r, if it can
 	codec  *entry.Codec
 	query  sendQuery
+	run    uint64 // its number on the stream
 	walk   difference
 	out    chan outgoing
 	space  *weights
@@ -50,7 +51,7 @@ type sender struct {
 // by anything but their own volume. What is not held is counted in the end frame,
 // and returned.
 func send(ctx context.Context, c *conn, r object.Reader, codec *entry.Codec, query sendQuery, stats *Stats) (lacking uint64, err error) {
-	s := &sender{c: c, r: r, codec: codec, query: query, stats: stats}
+	s := &sender{c: c, r: r, codec: codec, query: query, run: c.runs.Add(1), stats: stats}
 	s.getter, _ = r.(entry.Getter)
 	s.out = make(chan outgoing, 64)
 	s.space = newWeights(inFlightBytes)
@@ -94,7 +95,7 @@ func (s *sender) write(ctx context.Context, stop func()) error {
 	var failed error
 	var buf []byte
 	for o := range s.out {
-		if failed == nil {
+		if failed == nil && !s.enough() {
 			head := o.entry
 			head.Data = nil
 			buf = head.Append(append(buf[:0], o.id[:]...))
@@ -143,7 +144,7 @@ func (s *sender) queue(ctx context.Context, at step, o object.Object) error {
 	if err != nil {
 		return err
 	}
-	if s.query.budget > 0 && s.bytes > 0 && s.bytes+uint64(e.Size()) > s.query.budget {
+	if s.query.budget > 0 && s.bytes > 0 && s.bytes+uint64(e.Size()) > s.query.budget || s.enough() {
 		return errBudget
 	}
 	s.bytes += uint64(e.Size())
@@ -158,6 +159,9 @@ func (s *sender) queue(ctx context.Context, at step, o object.Object) error {
 	s.walk.claimed.mark(at.id)
 	return nil
 }
+
+// enough reports whether the receiver wants no more of this run.
+func (s *sender) enough() bool { return s.c.enough.Load() >= s.run }
 
 // atReceiver reports whether the receiver surely holds the object by the time it
 // gets the next one.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/constl/constl/object"
@@ -48,9 +49,14 @@ type SyncOptions struct {
 	// MinProgress bytes. Default: 60 s, 16 KiB.
 	Stall       time.Duration
 	MinProgress int64
-	// Progress, if not nil, is called after each object by the goroutine that
-	// called Sync. It should return at once.
+	// Progress, if not nil, is called after each object, by one goroutine at a
+	// time. It should return at once.
 	Progress func(Progress)
+	// More, if not nil, opens a further stream, over a connection of its own, to the
+	// same peer or to another that has the dataset. It is called, by one
+	// goroutine at a time, only while so much is left to bring that it is worth the while. An error that wraps
+	// [io.EOF] says that there are no more. A peer of such a stream that lies or leaves does no harm.
+	More func(ctx context.Context) (io.ReadWriteCloser, error)
 }
 
 // SyncResult says what came.
@@ -82,6 +88,7 @@ func Sync(ctx context.Context, stream io.ReadWriteCloser, req *SyncRequest, sink
 	release := c.guard(ctx, stall, minProgress)
 	s := &syncing{c: c, req: req, sink: sink, o: o, result: &SyncResult{Offer: Offer{Dataset: req.Dataset}}}
 	err := s.run(ctx)
+	s.crew.close(&s.result.Stats)
 	release()
 	if err != nil {
 		c.abandon()
@@ -89,7 +96,8 @@ func Sync(ctx context.Context, stream io.ReadWriteCloser, req *SyncRequest, sink
 		// Everything has come; how the stream ends changes nothing.
 		_ = c.close()
 	}
-	s.result.Stats.BytesIn, s.result.Stats.BytesOut = c.in.Load(), c.out.Load()
+	s.result.Stats.BytesIn += c.in.Load()
+	s.result.Stats.BytesOut += c.out.Load()
 	if err != nil {
 		return s.result, fmt.Errorf("syncing %s: %w", req.Dataset.Short(), err)
 	}
@@ -103,6 +111,9 @@ type syncing struct {
 	sink   Sink
 	o      *SyncOptions
 	result *SyncResult
+	total  atomic.Int64 // bytes of objects, uncompressed
+	crew   *crew
+	meter  *meter
 }
 
 func (s *syncing) message() *syncMessage {
@@ -134,8 +145,8 @@ func (s *syncing) patterns() []refs.Pattern {
 // withoutObjects reports whether the first answer is to hold statements alone.
 func (s *syncing) withoutObjects() bool { return s.req.StatementsOnly || s.req.Resume }
 
-func (s *syncing) run(ctx context.Context) error {
-	s.result.Stats.Rounds = 1
+// ask sends the request and reads what the peer says about the dataset.
+func (s *syncing) ask(ctx context.Context) error {
 	err := s.c.writeFrame(frameSync, s.message().encode())
 	if err == nil {
 		err = s.c.flush()
@@ -143,7 +154,12 @@ func (s *syncing) run(ctx context.Context) error {
 	if err != nil {
 		return s.c.peerError(ctx, "sending the request", err)
 	}
-	if err := s.offer(ctx); err != nil {
+	return s.offer(ctx)
+}
+
+func (s *syncing) run(ctx context.Context) error {
+	s.result.Stats.Rounds = 1
+	if err := s.ask(ctx); err != nil {
 		return err
 	}
 	if s.sink == nil {
@@ -198,6 +214,12 @@ func (s *syncing) offer(ctx context.Context) error {
 }
 
 func (s *syncing) objects(ctx context.Context, plan *Plan) error {
+	if s.o.Progress != nil {
+		s.meter = &meter{report: s.o.Progress}
+	}
+	if s.o.More != nil {
+		s.crew = s.newCrew(ctx, plan)
+	}
 	recv := s.receiver()
 	if !s.withoutObjects() {
 		if _, err := s.firstRun(ctx, recv); err != nil {
@@ -208,17 +230,28 @@ func (s *syncing) objects(ctx context.Context, plan *Plan) error {
 }
 
 func (s *syncing) receiver() *receiver {
-	return &receiver{
-		c: s.c, store: s.sink.Store(), codec: &entry.Codec{}, stats: &s.result.Stats,
-		progress: s.o.Progress, maxBytes: s.o.MaxBytes, limit: "max-bytes",
+	r := s.receiverOf(s.c, &s.result.Stats)
+	r.crew = s.crew
+	return r
+}
+
+func (s *syncing) receiverOf(c *conn, stats *Stats) *receiver {
+	r := &receiver{
+		c: c, store: s.sink.Store(), codec: &entry.Codec{}, stats: stats,
+		total: &s.total, maxBytes: s.o.MaxBytes, limit: "max-bytes",
 	}
+	if s.meter != nil {
+		s.meter.add(c)
+		r.progress = s.meter.tell
+	}
+	return r
 }
 
 // firstRun receives the objects that follow the offer: what the peer's statements
 // point to, whatever this side believes, and what was wanted besides.
 func (s *syncing) firstRun(ctx context.Context, recv *receiver) (*endMessage, error) {
 	recv.solicit(append(Targets(s.result.Offer.Statements, s.patterns()), s.req.Wants...))
-	return recv.run(ctx)
+	return recv.receive(ctx)
 }
 
 func (s *syncing) fetcher(recv *receiver, plan *Plan) *fetcher {
@@ -226,5 +259,5 @@ func (s *syncing) fetcher(recv *receiver, plan *Plan) *fetcher {
 	if len(whole.Haves) == 0 {
 		whole.Haves = s.req.Haves
 	}
-	return &fetcher{c: s.c, recv: recv, reader: recv.store, plan: whole, stats: &s.result.Stats}
+	return &fetcher{c: s.c, recv: recv, reader: recv.store, plan: whole, stats: &s.result.Stats, crew: s.crew}
 }

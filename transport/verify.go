@@ -29,6 +29,7 @@ type verifyJob struct {
 // verified is an object that was found to be what its id says, and stored.
 type verified struct {
 	id     object.ID
+	kind   object.Kind
 	links  []object.ID
 	length int
 	delta  bool
@@ -106,7 +107,7 @@ func (v *verifier) work(j *verifyJob) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err == nil {
-		v.done = append(v.done, verified{j.id, links, len(o), j.entry.Encoding == entry.Delta})
+		v.done = append(v.done, verified{j.id, o.Kind(), links, len(o), j.entry.Encoding == entry.Delta})
 	} else if v.err == nil {
 		v.err = err
 	}

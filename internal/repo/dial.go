@@ -22,7 +22,7 @@ import (
 // everything has come: one goes on where another stopped.
 func (r *Repo) exchange(ctx context.Context, url refs.URL, key *refs.Key, req *transport.SyncRequest, sink transport.Sink) (transport.Stats, error) {
 	var sum transport.Stats
-	err := r.dial(ctx, url, key, func(conn link.Conn) error {
+	err := r.dial(ctx, url, key, func(a refs.Address, conn link.Conn) error {
 		stream, err := conn.OpenStream(ctx)
 		if err != nil {
 			return err
@@ -30,6 +30,7 @@ func (r *Repo) exchange(ctx context.Context, url refs.URL, key *refs.Key, req *t
 		before := sum
 		res, err := transport.Sync(ctx, stream, req, sink, &transport.SyncOptions{
 			Progress: func(p transport.Progress) { r.o.Progress("receiving objects", before.BytesIn+p.Bytes, 0) },
+			More:     r.further(url, a, key).open,
 		})
 		sum.Add(res.Stats)
 		req.Resume = req.Resume || res.Stats.Objects > 0
@@ -40,7 +41,7 @@ func (r *Repo) exchange(ctx context.Context, url refs.URL, key *refs.Key, req *t
 
 // dial connects to the peers of an address, one after the other, until use returns
 // without an error for which another peer may make up.
-func (r *Repo) dial(ctx context.Context, url refs.URL, key *refs.Key, use func(link.Conn) error) error {
+func (r *Repo) dial(ctx context.Context, url refs.URL, key *refs.Key, use func(refs.Address, link.Conn) error) error {
 	var failed []error
 	for _, a := range url.Peers {
 		if a.Host == "" {
@@ -49,7 +50,7 @@ func (r *Repo) dial(ctx context.Context, url refs.URL, key *refs.Key, use func(l
 		}
 		conn, err := r.connect(ctx, a, key)
 		if err == nil {
-			err = errors.Join(use(conn), conn.Close())
+			err = errors.Join(use(a, conn), conn.Close())
 			if err == nil || ctx.Err() != nil || !another(err) {
 				return err
 			}

@@ -154,7 +154,7 @@ func (r *Repo) pushStatements(ctx context.Context, at Remote, statements ...*ref
 	if req.Drafts, err = (&transport.Local{Store: r.store.Store, Refs: r.refs}).Drafts(ctx); err != nil {
 		return res, err
 	}
-	err = r.dial(ctx, at.URL, key, func(conn link.Conn) error {
+	err = r.dial(ctx, at.URL, key, func(_ refs.Address, conn link.Conn) error {
 		stream, err := conn.OpenStream(ctx)
 		if err != nil {
 			return err
