@@ -138,16 +138,18 @@ func (m *mending) Begin(ctx context.Context) (object.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &mendingBatch{Batch: b, m: m, put: make(map[object.ID]bool)}, nil
+	return &mendingBatch{Batch: b, pack: b, m: m, put: make(map[object.ID]bool)}, nil
 }
 
 // mendingBatch is a batch of a mending store. What it has put is no longer lacking
-// once it is committed.
+// once it is committed. It takes objects alone, not entries: those may be damaged
+// that stand for what it has.
 type mendingBatch struct {
-	*pack.Batch
-	m   *mending
-	mu  sync.Mutex
-	put map[object.ID]bool
+	object.Batch
+	pack *pack.Batch // the same
+	m    *mending
+	mu   sync.Mutex
+	put  map[object.ID]bool
 }
 
 func (b *mendingBatch) lacks(id object.ID) (lacks, damaged bool) {
@@ -181,7 +183,7 @@ func (b *mendingBatch) Put(ctx context.Context, o object.Object, bases ...object
 	lacks, damaged := b.lacks(id)
 	var err error
 	if damaged {
-		_, err = b.Batch.Restore(ctx, o)
+		_, err = b.pack.Restore(ctx, o)
 	} else {
 		_, err = b.Batch.Put(ctx, o, bases...)
 	}
