@@ -42,7 +42,7 @@ var doors = []door{
 	{"push", func(t *testing.T, d *dataset, victim *replica, frames []sent) error {
 		var told error
 		s := NewServer(func(context.Context, refs.PeerID, object.ID) (Dataset, error) { return victim.local(), nil }, &ServerOptions{
-			Stall: 2 * time.Second, Done: func(_ refs.PeerID, _ object.ID, _ Stats, err error) { told = err },
+			Stall: 2 * time.Second, Done: func(r Served) { told = r.Err },
 		})
 		stream := dial(t, s, d.key)
 		c := newConn(stream)

@@ -159,6 +159,7 @@ func (b *Bundle) take(ctx context.Context, s *syncing, o *BundleOptions) error {
 		return err
 	}
 	defer release()
+	s.room = plan.Room
 	recv := s.receiver()
 	end, err := s.firstRun(ctx, recv)
 	if len(recv.noBase)+len(recv.orphans) > 0 {

@@ -48,6 +48,10 @@ var (
 	// ErrDisconnected says that the stream ended before the exchange was complete.
 	// What was received and verified so far is stored.
 	ErrDisconnected = errors.New("transport: the connection ended early")
+	// ErrDiskFull says that what comes would leave too little space on this side's disk.
+	ErrDiskFull = errors.New("transport: too little space on the disk")
+	// errStopping says that this side is shutting down.
+	errStopping = fmt.Errorf("%w: it is shutting down", ErrBusy)
 	// ErrStalled says that the peer sent or took too little for too long.
 	ErrStalled = errors.New("transport: no progress")
 )
@@ -82,6 +86,8 @@ func codeOf(err error) (Code, string) {
 		}
 	}
 	switch {
+	case errors.Is(err, ErrDiskFull):
+		return 3, err.Error()
 	case errors.Is(err, ErrForged), errors.Is(err, refs.ErrUntrusted), errors.Is(err, refs.ErrUnknownIdentity):
 		return 8, err.Error()
 	case errors.Is(err, ErrProtocol):
@@ -145,7 +151,7 @@ func streamError(ctx context.Context, doing string, err error) error {
 		return nil
 	case context.Cause(ctx) != nil:
 		return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
-	case errors.Is(err, ErrProtocol), errors.Is(err, object.ErrCorrupt), errors.Is(err, ErrStalled):
+	case errors.Is(err, ErrProtocol), errors.Is(err, object.ErrCorrupt), errors.As(err, new(*LimitError)):
 		return fmt.Errorf("%s: %w", doing, err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%s: %w", doing, ErrDisconnected)

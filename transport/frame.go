@@ -117,7 +117,7 @@ type frame struct {
 // stream. One goroutine may call next while another writes.
 type conn struct {
 	stream  io.ReadWriteCloser
-	w       *bufio.Writer
+	w       *bufio.Writer // nil until a guest is answered
 	frames  chan frame
 	space   *weights
 	in, out atomic.Int64 // bytes that passed
@@ -125,23 +125,36 @@ type conn struct {
 	stalled atomic.Bool
 	runs    atomic.Uint64   // runs of objects that this side has begun to send
 	enough  atomic.Uint64   // the number of the last run of which the peer had enough
+	stall   error           // what reading and writing fail with once stalled
 	gone    context.Context // ends when the caller gives the stream up
 	giveUp  context.CancelFunc
+	guest   *guest // what a client may send; nil on the client's own side
 }
 
 // newConn starts to read the stream. The caller calls close or abandon in the end.
-func newConn(stream io.ReadWriteCloser) *conn {
-	c := &conn{stream: stream, frames: make(chan frame, 64), space: newWeights(aheadBytes)}
+func newConn(stream io.ReadWriteCloser) *conn { return startConn(stream, nil) }
+
+func startConn(stream io.ReadWriteCloser, g *guest) *conn {
+	c := &conn{stream: stream, guest: g}
+	if g == nil {
+		c.frames, c.space = make(chan frame, 64), newWeights(aheadBytes)
+		c.w = bufio.NewWriterSize(connWriter{c}, bufferBytes)
+	} else {
+		c.frames, c.space = make(chan frame, 8), newWeights(guestAheadBytes)
+	}
 	c.gone, c.giveUp = context.WithCancel(context.Background())
-	c.w = bufio.NewWriterSize(connWriter{c}, bufferBytes)
 	go c.readAhead()
 	return c
 }
 
 func (c *conn) readAhead() {
 	defer close(c.frames)
-	r := frameReader{r: bufio.NewReaderSize(connReader{c}, bufferBytes)}
-	for {
+	r := frameReader{r: bufio.NewReaderSize(connReader{c}, firstBufferBytes), guest: c.guest}
+	for first := true; ; first = false {
+		if !first {
+			// Many who open a stream say no more than one thing.
+			r.r = bufio.NewReaderSize(r.r, bufferBytes)
+		}
 		t, body, err := r.next()
 		if err == nil && t == frameEnough {
 			// It is about what this side is sending, and must not wait until that is over.
@@ -188,6 +201,7 @@ func (c *conn) next() (frameType, []byte, error) {
 	}
 	if f.err == nil {
 		c.space.release(len(f.body))
+		c.guest.taken(f.t, len(f.body))
 	}
 	return f.t, f.body, f.err
 }
@@ -227,7 +241,7 @@ func (c connWriter) Write(p []byte) (int, error) {
 
 func (c *conn) classify(err error) error {
 	if err != nil && c.stalled.Load() {
-		return ErrStalled
+		return c.stall
 	}
 	return err
 }
@@ -240,18 +254,21 @@ type aborter interface {
 	Abort()
 }
 
-func (c *conn) abort() {
-	if a, ok := c.stream.(aborter); ok {
+func (c *conn) abort() { abort(c.stream) }
+
+func abort(stream io.ReadWriteCloser) {
+	if a, ok := stream.(aborter); ok {
 		a.Abort()
 		return
 	}
-	c.stream.Close()
+	stream.Close()
 }
 
 // guard aborts the stream when ctx ends, or when the time was spent waiting for
 // the peer and less than minProgress bytes passed in it. The caller calls the
 // returned function when the exchange is over.
 func (c *conn) guard(ctx context.Context, stall time.Duration, minProgress int64) (release func()) {
+	c.stall = limitError(LimitProgress, ErrStalled, "less than %d bytes passed in %s of waiting for the peer", minProgress, stall)
 	unhook := context.AfterFunc(ctx, c.abort)
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -321,6 +338,9 @@ func (c *conn) writeFrame(t frameType, parts ...[]byte) error {
 	for _, p := range parts {
 		size += len(p)
 	}
+	if c.w == nil {
+		c.w = bufio.NewWriterSize(connWriter{c}, bufferBytes)
+	}
 	head := binary.AppendUvarint([]byte{byte(t)}, uint64(size))
 	if _, err := c.w.Write(head); err != nil {
 		return err
@@ -333,7 +353,13 @@ func (c *conn) writeFrame(t frameType, parts ...[]byte) error {
 	return nil
 }
 
-func (c *conn) flush() error { return c.w.Flush() }
+// flush sends what was buffered by writeFrame.
+func (c *conn) flush() error {
+	if c.w == nil {
+		return nil
+	}
+	return c.w.Flush()
+}
 
 // growBy bounds what is allocated for a frame before its bytes are there.
 const growBy = 1 << 20
@@ -341,7 +367,8 @@ const growBy = 1 << 20
 // frameReader takes frames off a stream. It is for one goroutine.
 type frameReader struct {
 	r       *bufio.Reader
-	ignored int // bytes of frames that were skipped
+	ignored int    // bytes of frames that were skipped
+	guest   *guest // bounds what a client sends
 }
 
 // next returns the next frame that is not to be skipped. The body is the
@@ -360,6 +387,9 @@ func (f *frameReader) next() (frameType, []byte, error) {
 		size, err := readLength(f.r, limit)
 		if err != nil {
 			return 0, nil, fmt.Errorf("%s frame: %w", t, err)
+		}
+		if err := f.guest.admit(t, size); err != nil {
+			return 0, nil, err
 		}
 		if t < frameIgnorable || t == frameDraft {
 			body, err := readBody(f.r, size)

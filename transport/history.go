@@ -28,6 +28,7 @@ type commitNode struct {
 // difference. Clocks that are wrong make it send more, never less.
 type history struct {
 	r       object.Reader
+	e       *effort
 	nodes   map[object.ID]*commitNode
 	queue   commitQueue
 	open    int // queued commits that are wanted and not known to be held
@@ -39,6 +40,12 @@ type history struct {
 func (h *history) node(ctx context.Context, id object.ID) (*commitNode, error) {
 	if n, ok := h.nodes[id]; ok {
 		return n, nil
+	}
+	if err := h.e.read(); err != nil {
+		return nil, err
+	}
+	if err := h.e.keep(commitBytes); err != nil {
+		return nil, err
 	}
 	o, err := h.r.Get(ctx, id)
 	if errors.Is(err, object.ErrNotFound) {

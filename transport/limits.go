@@ -49,6 +49,12 @@ const (
 	haveReads     = 4096            // objects of the have side that a walk reads freely,
 	haveReadRatio = 8               // and then this many for each one of the want side
 	bufferBytes   = 64 << 10
+
+	firstBufferBytes = 4 << 10   // for the first frame of a stream
+	guestAheadBytes  = 256 << 10 // as aheadBytes, of what a client sends
+	streamMemory     = 48 << 10  // what an open stream holds, before its request is served
+	requestMemory    = inFlightBytes + 256<<10
+	pushMemory       = maxObjectFrame + verifyBytes + guestAheadBytes // what a push holds besides
 )
 
 // The defaults of options.

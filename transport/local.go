@@ -19,6 +19,8 @@ type Local struct {
 	// valid. An error should wrap [ErrNotAllowed] and give the reason, which the
 	// peer is shown. Nil means [MaintainersOnly].
 	Accept func(ctx context.Context, peer refs.PeerID, identity *refs.Identity, offer *Offer) error
+	// Room is as in [Plan], for what peers push.
+	Room func(bytes int64) error
 	// Proposals says which proposals are taken; nil takes none.
 	Proposals *Proposals
 }
@@ -191,6 +193,7 @@ func (l *Local) Receive(_ context.Context, peer refs.PeerID) (Sink, error) {
 	sink.LocalSink = LocalSink{
 		Objects: l.Store,
 		Refs:    l.Refs,
+		Room:    l.Room,
 		Accept: func(ctx context.Context, identity *refs.Identity, offer *Offer) error {
 			return accept(ctx, peer, identity, offer)
 		},

@@ -26,6 +26,8 @@ type LocalSink struct {
 	State *refs.Checkpoint
 	// Accept, if not nil, decides whether the offer is taken.
 	Accept func(ctx context.Context, identity *refs.Identity, offer *Offer) error
+	// Room is as in [Plan].
+	Room func(bytes int64) error
 
 	offer *Offer
 	chain *refs.Chain
@@ -71,7 +73,7 @@ func (s *LocalSink) Offered(ctx context.Context, offer *Offer) (*Plan, error) {
 	if patterns == nil {
 		patterns = everything()
 	}
-	plan := &Plan{Roots: Targets(offer.Statements, patterns)}
+	plan := &Plan{Roots: Targets(offer.Statements, patterns), Room: s.Room}
 	if s.Refs != nil {
 		local := &Local{Store: s.Objects, Refs: s.Refs}
 		if plan.Haves, err = local.Haves(ctx); err != nil {

@@ -92,17 +92,13 @@ func (o *Proposals) room(view *refs.View, p refs.Proposal) (int64, error) {
 	}
 	switch {
 	case o.MaxOpen > 0 && open >= o.MaxOpen:
-		return 0, fmt.Errorf("%w: %d proposals of yours wait for an answer already, and no more are taken (limit %s); withdraw one, or wait",
-			ErrTooLarge, open, limitOpen)
+		return 0, limitError(limitOpen, ErrTooLarge, "%d proposals of yours wait for an answer already, and no more are taken; withdraw one, or wait", open)
 	case o.MaxAllOpen > 0 && all >= o.MaxAllOpen:
-		return 0, fmt.Errorf("%w: %d proposals wait here, and no more are taken (limit %s); try again when some were answered",
-			ErrTooLarge, all, limitAllOpen)
+		return 0, limitError(limitAllOpen, ErrTooLarge, "%d proposals wait here, and no more are taken; try again when some were answered", all)
 	case o.MaxAllBytes > 0 && allBytes >= o.MaxAllBytes:
-		return 0, fmt.Errorf("%w: the proposals that wait here hold %d bytes, and no more are taken (limit %s); try again when some were answered",
-			ErrTooLarge, allBytes, limitAllBytes)
+		return 0, limitError(limitAllBytes, ErrTooLarge, "the proposals that wait here hold %d bytes, and no more are taken; try again when some were answered", allBytes)
 	case o.MaxBytes > 0 && bytes >= o.MaxBytes:
-		return 0, fmt.Errorf("%w: your proposals that wait here hold %d bytes, and no more are taken (limit %s); withdraw one, or wait",
-			ErrTooLarge, bytes, limitBytes)
+		return 0, limitError(limitBytes, ErrTooLarge, "your proposals that wait here hold %d bytes, and no more are taken; withdraw one, or wait", bytes)
 	case o.MaxBytes > 0:
 		return o.MaxBytes - bytes, nil
 	}

@@ -169,6 +169,9 @@ func (r *serving) push(ctx context.Context, body []byte) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := r.memory.take(ctx, pushMemory, r.o.MaxWait); err != nil {
+		return err
+	}
 	if c, ok := sink.(io.Closer); ok {
 		defer func() { err = errors.Join(err, c.Close()) }()
 	}
@@ -178,7 +181,11 @@ func (r *serving) push(ctx context.Context, body []byte) (err error) {
 		return err
 	}
 	defer release()
-	recv := &receiver{c: r.c, store: store, codec: &r.server.codec, stats: &r.stats, total: new(atomic.Int64), maxBytes: r.server.o.MaxPushBytes, limit: "max-push-bytes"}
+	r.c.guest.objects.Store(true)
+	recv := &receiver{
+		c: r.c, store: store, codec: &r.server.codec, stats: &r.stats, total: new(atomic.Int64),
+		maxBytes: r.o.MaxPushBytes, limit: LimitPushBytes, maxObject: r.o.MaxObjectBytes, room: plan.Room,
+	}
 	if plan.MaxBytes > 0 && (recv.maxBytes == 0 || plan.MaxBytes < recv.maxBytes) {
 		recv.maxBytes, recv.limit = plan.MaxBytes, plan.Limit
 	}
@@ -227,6 +234,9 @@ func (r *serving) readPush(ctx context.Context, m *pushMessage) (*Offer, error) 
 		}
 		if _, err := o.add(t, body); err != nil {
 			return nil, err
+		}
+		if !r.memory.grow(2 * int64(len(body))) { // as it came, and decoded
+			return nil, limitError(LimitMemory, ErrBusy, "no memory is free for what is offered")
 		}
 	}
 	return &o.offer, nil

@@ -22,12 +22,16 @@ type receiver struct {
 	progress func() // is called for each object; may be nil
 	maxBytes int64
 	limit    string // the name of that bound
+	// maxObject, if not 0, is the most bytes of one object.
+	maxObject int
+	room      func(bytes int64) error // as in Plan
 
 	verify    verifier
 	solicited idSet         // may be sent; marked when it came
 	batched   int           // bytes in the open batch
 	began     time.Time     // when it was begun
 	total     *atomic.Int64 // bytes of objects, uncompressed, that this receiver and those beside it took
+	asked     int64         // bytes for which there was room when it was asked for
 	orphans   []orphan      // came as deltas whose base is not held
 	orphaned  int           // their bytes
 	noBase    []object.ID   // more of these than are kept
@@ -181,7 +185,13 @@ func (r *receiver) object(ctx context.Context, body []byte) error {
 		return fmt.Errorf("%w: %s came twice", ErrForged, id)
 	}
 	if total := r.total.Add(int64(e.Length)); r.maxBytes > 0 && total > r.maxBytes {
-		return fmt.Errorf("%w: more than %d bytes of objects (limit %s)", ErrTooLarge, r.maxBytes, r.limit)
+		return limitError(r.limit, ErrTooLarge, "more than %d bytes of objects", r.maxBytes)
+	}
+	if r.maxObject > 0 && e.Length > r.maxObject {
+		return limitError(LimitObjectBytes, ErrTooLarge, "%s has %d bytes, and at most %d are taken in one object", id.Short(), e.Length, r.maxObject)
+	}
+	if err := r.makeRoom(e.Length); err != nil {
+		return err
 	}
 	r.solicited.mark(id)
 	var base object.Object
@@ -201,6 +211,21 @@ func (r *receiver) object(ctx context.Context, body []byte) error {
 		return r.cut(ctx)
 	}
 	return r.harvest()
+}
+
+// roomStep is for how many bytes at once room on the disk is asked for.
+const roomStep = 8 << 20
+
+// makeRoom asks whether the disk has room for what comes next.
+func (r *receiver) makeRoom(bytes int) error {
+	if r.room == nil {
+		return nil
+	}
+	if r.asked -= int64(bytes); r.asked >= 0 {
+		return nil
+	}
+	r.asked = roomStep
+	return r.room(roomStep + int64(bytes))
 }
 
 // base returns the base of a delta, or nil if it is not held.

@@ -21,6 +21,7 @@ type sendQuery struct {
 	wants, haves []object.ID
 	flags        uint64
 	budget       uint64
+	effort       *effort // nil for no bounds
 }
 
 // outgoing is an entry on its way to the wire.
@@ -59,6 +60,7 @@ func send(ctx context.Context, c *conn, r object.Reader, codec *entry.Codec, que
 		r: r, v: s,
 		flat:  query.flags&flagFlat != 0,
 		inner: query.flags&flagInner != 0,
+		e:     query.effort,
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -68,7 +70,14 @@ func send(ctx context.Context, c *conn, r object.Reader, codec *entry.Codec, que
 		walked <- s.walk.run(ctx, query.wants, query.haves)
 	}()
 	err = s.write(ctx, cancel)
-	if walkErr := <-walked; err == nil && walkErr != nil && !errors.Is(walkErr, errBudget) {
+	walkErr := <-walked
+	if err == nil && errors.Is(walkErr, errCurtailed) {
+		if s.count == 0 {
+			return 0, query.effort.err()
+		}
+		walkErr = errBudget
+	}
+	if err == nil && walkErr != nil && !errors.Is(walkErr, errBudget) {
 		return 0, fmt.Errorf("reading objects to send: %w", walkErr)
 	} else if err != nil {
 		return 0, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/constl/constl/object"
@@ -12,55 +13,53 @@ import (
 	"github.com/constl/constl/refs"
 )
 
-// ServerOptions bounds what a server does. The zero value means the defaults.
-type ServerOptions struct {
-	// MaxRequests is how many requests are served at once; further ones are told
-	// that the server is busy. Default: 64.
-	MaxRequests int
-	// MaxPushBytes is the most bytes of objects, uncompressed, that one push may bring;
-	// 0 for no bound.
-	MaxPushBytes int64
-	// Stall and MinProgress: as in [SyncOptions]. They bound the time that an idle
-	// peer holds a request open, too.
-	Stall       time.Duration
-	MinProgress int64
-	// Done, if not nil, is called after each request that got as far as naming a
-	// dataset, with what was moved and how it ended.
-	Done func(peer refs.PeerID, dataset object.ID, stats Stats, err error)
-}
-
 // Server answers requests about the datasets that find knows. It is safe for use
 // by several goroutines at once.
 type Server struct {
-	find  func(ctx context.Context, peer refs.PeerID, id object.ID) (Dataset, error)
-	o     ServerOptions
-	slots chan struct{}
-	codec entry.Codec
+	find    func(ctx context.Context, peer refs.PeerID, id object.ID) (Dataset, error)
+	options atomic.Pointer[ServerOptions]
+	queue   *queue
+	codec   entry.Codec
 }
 
 // NewServer returns a server. find returns the dataset that the peer asks for; an error that
 // wraps [ErrNotFound] says that there is none or that the peer shall not know of
 // it. A dataset whose identity lists readers is shown to those alone, whatever find says.
+// A dataset that is an [io.Closer] is closed when the request has ended. o may be nil.
 func NewServer(find func(ctx context.Context, peer refs.PeerID, id object.ID) (Dataset, error), o *ServerOptions) *Server {
-	s := &Server{find: find}
-	if o != nil {
-		s.o = *o
-	}
-	if s.o.MaxRequests <= 0 {
-		s.o.MaxRequests = 64
-	}
-	s.o.Stall, s.o.MinProgress = guardTimes(s.o.Stall, s.o.MinProgress)
-	s.slots = make(chan struct{}, s.o.MaxRequests)
+	full := o.withDefaults()
+	s := &Server{find: find, queue: newQueue(full.MaxRequests, full.MaxWaiting)}
+	s.options.Store(full)
 	return s
 }
+
+// SetOptions changes the options. Requests under way go on with those that they began with.
+func (s *Server) SetOptions(o *ServerOptions) {
+	full := o.withDefaults()
+	s.options.Store(full)
+	s.queue.setLimits(full.MaxRequests, full.MaxWaiting)
+}
+
+// Stop sends away the requests that wait for their turn, and all that come; they are
+// told that the server is busy. Those under way go on.
+func (s *Server) Stop() { s.queue.close() }
+
+// Load returns how many requests are served and how many wait for their turn.
+func (s *Server) Load() (served, waiting int) { return s.queue.count() }
 
 // serving is one request under way.
 type serving struct {
 	server  *Server
+	o       *ServerOptions
 	c       *conn
+	memory  *account
 	peer    refs.PeerID
+	kind    RequestKind
 	dataset object.ID
+	closer  io.Closer // the dataset, if it is to be closed
 	asked   time.Time // when the dataset was named
+	waited  time.Duration
+	limit   string // a bound that was hit, though the request goes on
 	stats   Stats
 }
 
@@ -68,10 +67,32 @@ type serving struct {
 // as the connection has proved it. It returns how the request ended: what the
 // peer was told, or nil. It ends early, with an error, when ctx does.
 func (s *Server) Serve(ctx context.Context, peer refs.PeerID, stream io.ReadWriteCloser) error {
-	c := newConn(stream)
-	release := c.guard(ctx, s.o.Stall, s.o.MinProgress)
-	r := &serving{server: s, c: c, peer: peer}
+	r := &serving{server: s, o: s.options.Load(), peer: peer}
+	r.memory = newAccount(r.o.Memory)
+	defer r.memory.close()
+	began := time.Now()
+	err := r.serve(ctx, stream)
+	if s := r.o.Done; s != nil {
+		s(Served{
+			Peer: peer, Kind: r.kind, Dataset: r.dataset, Stats: r.stats,
+			Waited: r.waited, Took: time.Since(began), Limit: r.limit, Err: err,
+		})
+	}
+	return err
+}
+
+func (r *serving) serve(ctx context.Context, stream io.ReadWriteCloser) error {
+	if !r.memory.open(streamMemory) {
+		abort(stream)
+		return limitError(LimitMemory, ErrBusy, "too many streams are open")
+	}
+	c := startConn(stream, &guest{memory: r.memory, maxRequest: r.o.MaxRequestBytes})
+	r.c = c
+	release := c.guard(ctx, r.o.Stall, r.o.MinProgress)
 	err := r.admit(ctx)
+	if r.closer != nil {
+		err = errors.Join(err, r.closer.Close())
+	}
 	if errors.Is(err, ErrNotFound) {
 		hush(ctx, r.asked)
 	}
@@ -85,9 +106,6 @@ func (s *Server) Serve(ctx context.Context, peer refs.PeerID, stream io.ReadWrit
 		err = fmt.Errorf("closing the stream: %w", closeErr)
 	}
 	r.stats.BytesIn, r.stats.BytesOut = c.in.Load(), c.out.Load()
-	if s.o.Done != nil && !r.dataset.IsZero() {
-		s.o.Done(peer, r.dataset, r.stats, err)
-	}
 	return err
 }
 
@@ -105,13 +123,8 @@ func hush(ctx context.Context, asked time.Time) {
 	}
 }
 
+// admit reads the request and answers it when it is its turn.
 func (r *serving) admit(ctx context.Context) error {
-	select {
-	case r.server.slots <- struct{}{}:
-		defer func() { <-r.server.slots }()
-	default:
-		return ErrBusy
-	}
 	t, body, err := r.c.next()
 	if errors.Is(err, io.EOF) {
 		return nil
@@ -119,13 +132,26 @@ func (r *serving) admit(ctx context.Context) error {
 	if err != nil {
 		return streamError(ctx, "receiving a request", err)
 	}
+	var answer func(ctx context.Context, body []byte) error
 	switch t {
 	case frameSync:
-		return r.sync(ctx, body)
+		r.kind, answer = RequestSync, r.sync
 	case framePush:
-		return r.push(ctx, body)
+		r.kind, answer = RequestPush, r.push
+	default:
+		return fmt.Errorf("%w: a frame of type %s in place of a request", ErrBadRequest, t)
 	}
-	return fmt.Errorf("%w: a frame of type %s in place of a request", ErrBadRequest, t)
+	came := time.Now()
+	leave, err := r.server.queue.enter(ctx, r.peer, r.o.MaxWait)
+	r.waited = time.Since(came)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := r.memory.take(ctx, requestMemory, r.o.MaxWait); err != nil {
+		return err
+	}
+	return answer(ctx, body)
 }
 
 // open finds the dataset and checks that the peer may read it.
@@ -135,6 +161,7 @@ func (r *serving) open(ctx context.Context, id object.ID) (Dataset, []*refs.Sign
 	if err != nil {
 		return nil, nil, err
 	}
+	r.closer, _ = ds.(io.Closer)
 	identities, err := ds.Identities(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the identity: %w", err)
@@ -169,7 +196,7 @@ func (r *serving) sync(ctx context.Context, body []byte) error {
 			flags:  m.flags,
 			budget: m.budget,
 		}
-		if _, err := send(ctx, r.c, ds.Objects(), &r.server.codec, query, &r.stats); err != nil {
+		if err := r.send(ctx, ds.Objects(), query); err != nil {
 			return err
 		}
 	}
@@ -292,10 +319,21 @@ func (r *serving) answerWants(ctx context.Context, ds Dataset) error {
 		}
 		r.stats.Rounds++
 		query := sendQuery{wants: m.wants, haves: m.haves, flags: m.flags, budget: m.budget}
-		if _, err := send(ctx, r.c, ds.Objects(), &r.server.codec, query, &r.stats); err != nil {
+		if err := r.send(ctx, ds.Objects(), query); err != nil {
 			return err
 		}
 	}
+}
+
+// send answers one query within the bounds of the request.
+func (r *serving) send(ctx context.Context, objects object.Reader, query sendQuery) error {
+	query.effort = &effort{most: r.o.MaxTraversal, memory: r.memory}
+	defer query.effort.close()
+	_, err := send(ctx, r.c, objects, &r.server.codec, query, &r.stats)
+	if query.effort.limit != "" {
+		r.limit = query.effort.limit
+	}
+	return err
 }
 
 // badRequest classes an error of the peer's message.

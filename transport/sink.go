@@ -32,6 +32,9 @@ type Plan struct {
 	// may bring, and Limit the name of that bound.
 	MaxBytes int64
 	Limit    string
+	// Room, if not nil, is asked before so many more bytes are stored. Its error, which
+	// should wrap [ErrDiskFull], ends the exchange.
+	Room func(bytes int64) error
 	// Next, if not nil, decides what is to be complete in place of Roots: it returns
 	// what to ask for next, as far as that is missing and known, and nothing when
 	// nothing is missing. It is called again after what it returned was asked for, and

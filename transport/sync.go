@@ -112,6 +112,7 @@ type syncing struct {
 	o      *SyncOptions
 	result *SyncResult
 	total  atomic.Int64 // bytes of objects, uncompressed
+	room   func(bytes int64) error
 	crew   *crew
 	meter  *meter
 }
@@ -220,6 +221,7 @@ func (s *syncing) objects(ctx context.Context, plan *Plan) error {
 	if s.o.More != nil {
 		s.crew = s.newCrew(ctx, plan)
 	}
+	s.room = plan.Room
 	recv := s.receiver()
 	if !s.withoutObjects() {
 		if _, err := s.firstRun(ctx, recv); err != nil {
@@ -238,7 +240,7 @@ func (s *syncing) receiver() *receiver {
 func (s *syncing) receiverOf(c *conn, stats *Stats) *receiver {
 	r := &receiver{
 		c: c, store: s.sink.Store(), codec: &entry.Codec{}, stats: stats,
-		total: &s.total, maxBytes: s.o.MaxBytes, limit: "max-bytes",
+		total: &s.total, maxBytes: s.o.MaxBytes, limit: "max-bytes", room: s.room,
 	}
 	if s.meter != nil {
 		s.meter.add(c)

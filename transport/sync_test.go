@@ -287,17 +287,6 @@ func TestConcurrentClients(t *testing.T) {
 	wg.Wait()
 }
 
-func TestBusy(t *testing.T) {
-	d := newDataset(t, testKey(1), nil)
-	s := server(&ServerOptions{MaxRequests: 1}, d)
-	s.slots <- struct{}{} // one request is under way
-	r := newReplica(t, d.id, testKey(2))
-	if _, err := r.sync(dial(t, s, r.key)); !errors.Is(err, ErrBusy) {
-		t.Errorf("%v, want ErrBusy", err)
-	}
-	<-s.slots
-}
-
 func TestCancel(t *testing.T) {
 	d := newDataset(t, testKey(1), nil)
 	d.fill(10, 4, 300)

@@ -44,6 +44,7 @@ type difference struct {
 	leaves   []step
 	level    int // the deepest level for which haveLevel is valid
 	haveNext []haveStep
+	e        *effort
 	reads    int // of the want side
 	haveDone int // reads of the have side
 }
@@ -61,7 +62,7 @@ func (d *difference) run(ctx context.Context, wants, haves []object.ID) error {
 	if err != nil {
 		return err
 	}
-	h := history{r: d.r, nodes: make(map[object.ID]*commitNode)}
+	h := history{r: d.r, e: d.e, nodes: make(map[object.ID]*commitNode)}
 	for _, n := range commits {
 		n.order = len(h.nodes)
 		h.nodes[n.id] = n
@@ -104,20 +105,31 @@ func (d *difference) resume(ctx context.Context, ids []object.ID, level int) err
 }
 
 func (d *difference) finish(ctx context.Context, steps []step, level int) error {
-	if err := d.descend(ctx, steps, level); err != nil {
+	if err := d.e.keep(stepBytes * len(steps)); err != nil {
 		return err
 	}
-	return d.flushLeaves(ctx)
+	err := d.descend(ctx, steps, level)
+	if err != nil && !errors.Is(err, errCurtailed) {
+		return err
+	}
+	if err := d.flushLeaves(ctx); err != nil {
+		return err
+	}
+	return err
 }
 
 // roots sorts the wanted objects into commits, through tags, and others.
 func (d *difference) roots(ctx context.Context, wants []object.ID) (commits []*commitNode, others []step, err error) {
 	queue := append([]object.ID(nil), wants...)
-	for len(queue) > 0 {
-		id := queue[0]
-		queue = queue[1:]
+	for n := 0; n < len(queue); n++ {
+		id := queue[n]
 		if !d.claimed.add(id) {
 			continue
+		}
+		if n >= len(wants) { // what is named in the request is bounded by its size
+			if err := d.e.read(); err != nil {
+				return nil, nil, err
+			}
 		}
 		o, err := d.r.Get(ctx, id)
 		switch {
@@ -154,6 +166,9 @@ func (d *difference) roots(ctx context.Context, wants []object.ID) (commits []*c
 func (d *difference) paintHaves(ctx context.Context, h *history, haves []object.ID) ([]object.ID, error) {
 	var trees []object.ID
 	for _, id := range haves {
+		if err := d.e.read(); err != nil {
+			return nil, err
+		}
 		o, err := d.r.Get(ctx, id)
 		if errors.Is(err, object.ErrNotFound) {
 			continue
@@ -228,6 +243,9 @@ func (d *difference) descend(ctx context.Context, steps []step, level int) error
 		}
 		var next []step
 		for _, s := range steps {
+			if err := d.e.read(); err != nil {
+				return err
+			}
 			o, err := d.r.Get(ctx, s.id)
 			if errors.Is(err, object.ErrNotFound) {
 				if err := d.v.absent(s.id, level); err != nil {
@@ -261,6 +279,7 @@ func (d *difference) descend(ctx context.Context, steps []step, level int) error
 				next = nil
 			}
 		}
+		d.e.drop(stepBytes * len(steps))
 		steps = next
 	}
 	return nil
@@ -274,6 +293,9 @@ func (d *difference) follow(ctx context.Context, s step, o object.Object, next [
 	}
 	pairs := d.pairLinks(ctx, s, o.Kind(), links)
 	leaves := onlyLeaves(o)
+	if err := d.e.keep(linkBytes * len(links)); err != nil {
+		return nil, err
+	}
 	for i, id := range links {
 		if d.held.has(id) {
 			d.hit.add(id)
@@ -287,6 +309,9 @@ func (d *difference) follow(ctx context.Context, s step, o object.Object, next [
 			child.pair = pairs[i]
 		}
 		if !leaves {
+			if err := d.e.keep(stepBytes); err != nil {
+				return nil, err
+			}
 			next = append(next, child)
 		} else if d.inner {
 			continue
@@ -315,6 +340,9 @@ func (d *difference) pairLinks(ctx context.Context, s step, kind object.Kind, li
 		return nil
 	}
 	if held {
+		if d.e.keep(2*linkBytes*len(old)) != nil {
+			return nil
+		}
 		// One of several wanted states may still have the pair, so that the walk of
 		// the have side passed it by.
 		d.hold(o, old)
@@ -339,6 +367,9 @@ func (d *difference) pairLinks(ctx context.Context, s step, kind object.Kind, li
 
 // addLeaf keeps a leaf until the inner objects around it are done.
 func (d *difference) addLeaf(ctx context.Context, s step) error {
+	if err := d.e.keep(stepBytes); err != nil {
+		return err
+	}
 	d.leaves = append(d.leaves, s)
 	if len(d.leaves) >= sliceSize {
 		return d.flushLeaves(ctx)
@@ -357,6 +388,7 @@ func (d *difference) flushLeaves(ctx context.Context) error {
 			return err
 		}
 	}
+	d.e.drop(stepBytes * len(leaves))
 	return nil
 }
 
@@ -375,6 +407,9 @@ func (d *difference) expandHaves(ctx context.Context, level int) error {
 				break
 			}
 			d.haveDone++
+			if err := d.e.read(); err != nil {
+				return err
+			}
 			o, err := d.r.Get(ctx, s.id)
 			if errors.Is(err, object.ErrNotFound) {
 				continue
@@ -383,6 +418,9 @@ func (d *difference) expandHaves(ctx context.Context, level int) error {
 				return fmt.Errorf("reading what the peer has: %w", err)
 			}
 			links, err := object.Links(o)
+			if err == nil {
+				err = d.e.keep(2 * linkBytes * len(links))
+			}
 			if err != nil {
 				return err
 			}

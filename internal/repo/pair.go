@@ -66,9 +66,9 @@ func (r *Repo) Pair(ctx context.Context, address string, confirm func(name, code
 		return shared, nil
 	}
 	var once sync.Once
-	objects := transport.NewServer(find, &transport.ServerOptions{Done: func(peer refs.PeerID, _ object.ID, _ transport.Stats, err error) {
+	objects := transport.NewServer(find, &transport.ServerOptions{Done: func(r transport.Served) {
 		// A guest that has what it wanted may leave without a word.
-		if (err == nil || errors.Is(err, transport.ErrDisconnected)) && peer == p.guest {
+		if (r.Err == nil || errors.Is(r.Err, transport.ErrDisconnected)) && r.Peer == p.guest && !r.Dataset.IsZero() {
 			once.Do(func() { close(p.served) })
 		}
 	}})

@@ -112,7 +112,7 @@ func servingAs(t testing.TB, r *Repo, shared transport.Dataset) (url refs.URL, s
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := Serve(t.Context(), "127.0.0.1:0", key, map[object.ID]transport.Dataset{id: shared}, nil)
+	server, err := Serve(t.Context(), "127.0.0.1:0", key, Among(map[object.ID]transport.Dataset{id: shared}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

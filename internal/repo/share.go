@@ -32,6 +32,9 @@ func ProposalPolicies() []ProposalPolicy {
 	return []ProposalPolicy{ProposalsAsk, ProposalsValid, ProposalsAppendOnly, ProposalsNone}
 }
 
+// limitProposalRows is the name under which that bound is told to those who hit it.
+const limitProposalRows = "max-proposal-rows"
+
 // ShareOptions say how a dataset is served. The zero value means the defaults.
 type ShareOptions struct {
 	// Proposals is the policy; "" asks if this device's word counts for what is
@@ -193,7 +196,10 @@ func (h *hub) check(ctx context.Context, objects object.ReadWriter, p refs.Propo
 		return refuse(transport.ErrRefused, "the proposed files: %v", err)
 	}
 	if rows > h.o.MaxProposalRows {
-		return refuse(transport.ErrTooLarge, "the proposal changes %d rows, and %d are taken in one (limit max-proposal-rows); propose them in parts", rows, h.o.MaxProposalRows)
+		return &transport.LimitError{
+			Limit: limitProposalRows, Class: transport.ErrTooLarge,
+			Text: fmt.Sprintf("the proposal changes %d rows, and %d are taken in one; propose them in parts", rows, h.o.MaxProposalRows),
+		}
 	}
 	return nil
 }

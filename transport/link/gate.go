@@ -4,56 +4,196 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
+
+	"github.com/constl/constl/transport"
 )
 
+// The names of the bounds of a gate, as they are told to whoever reads of them.
+const (
+	LimitConns      = "max-connections" // connections at once
+	LimitPerAddress = "max-per-address" // of them from one place
+	LimitHandshakes = "max-handshakes"  // new ones in a second
+)
+
+// GateOptions bound what a gate lets through. Zero fields mean the defaults.
+type GateOptions struct {
+	// MaxConns is how many connections there may be at once. Default: 256.
+	MaxConns int
+	// MaxPerAddress is how many of them from one IPv4 address or one IPv6 network of 64
+	// bits; many people sit behind the address of an institute. Loopback addresses count
+	// for the others alone. Default: 128.
+	MaxPerAddress int
+	// MaxHandshakes is how many connections may begin in one second, half of them from
+	// one place. Default: 200.
+	MaxHandshakes int
+	// Memory is what connections hold, together with whatever else takes from it; nil for
+	// no bound.
+	Memory *transport.Memory
+	// Hit, if not nil, hears which bound turned a connection away. It is called by those who
+	// accept connections and should return at once.
+	Hit func(limit string)
+}
+
+func (o *GateOptions) withDefaults() GateOptions {
+	var full GateOptions
+	if o != nil {
+		full = *o
+	}
+	for _, d := range []struct {
+		v  *int
+		to int
+	}{{&full.MaxConns, 256}, {&full.MaxPerAddress, 128}, {&full.MaxHandshakes, 200}} {
+		if *d.v <= 0 {
+			*d.v = d.to
+		}
+	}
+	return full
+}
+
 // Gate counts connections, in all and for each place they come from, and keeps them
-// within bounds. It is safe for use by several goroutines at once.
+// within bounds. Several listeners may share one. It is safe for use by several
+// goroutines at once.
 type Gate struct {
-	most, mostPerPlace int
+	now func() time.Time
 
 	mu     sync.Mutex
+	o      GateOptions
 	places map[netip.Prefix]int
 	total  int
+	second time.Time            // for which the following is counted
+	began  map[netip.Prefix]int // handshakes
+	begun  int
 }
 
-// NewGate returns a gate for so many connections at once, and so many of them from one
-// IPv4 address or one IPv6 network of 64 bits. Loopback addresses count for the
-// first alone.
-func NewGate(most, mostPerPlace int) *Gate {
-	return &Gate{most: most, mostPerPlace: mostPerPlace, places: make(map[netip.Prefix]int)}
+// NewGate returns a gate; o may be nil.
+func NewGate(o *GateOptions) *Gate {
+	return &Gate{now: time.Now, o: o.withDefaults(), places: make(map[netip.Prefix]int), began: make(map[netip.Prefix]int)}
 }
 
-// Enter takes a place for a connection from the address and reports whether there was
-// one. The caller calls leave once, when the connection has ended.
-func (g *Gate) Enter(from net.Addr) (leave func(), ok bool) {
-	place, counted := placeOf(from)
+// SetOptions changes the bounds. Connections that are there stay.
+func (g *Gate) SetOptions(o *GateOptions) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.total >= g.most || counted && g.places[place] >= g.mostPerPlace {
-		return nil, false
-	}
-	g.total++
-	if counted {
-		g.places[place]++
-	}
-	return func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.total--
-		if !counted {
-			return
-		}
-		if g.places[place]--; g.places[place] == 0 {
-			delete(g.places, place)
-		}
-	}, true
+	g.o = o.withDefaults()
 }
 
-// Crowded reports whether half of the places are taken.
+// Count returns how many connections there are.
+func (g *Gate) Count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.total
+}
+
+// Pass is a connection's place. Its methods are safe for use by several goroutines at once.
+type Pass struct {
+	gate    *Gate
+	place   netip.Prefix
+	counted bool
+
+	mu   sync.Mutex
+	held int64
+	left bool
+}
+
+// Enter takes a place for a connection from the address, which holds so many bytes of
+// memory, and reports whether there was one. The caller calls Leave when the connection
+// has ended.
+func (g *Gate) Enter(from net.Addr, bytes int64) (*Pass, bool) {
+	place, counted := placeOf(from)
+	g.mu.Lock()
+	limit := g.full(place, counted)
+	if limit == "" && !g.o.Memory.Try(bytes) {
+		limit = transport.LimitMemory
+	}
+	if limit == "" {
+		g.total++
+		g.begun++
+		if counted {
+			g.places[place]++
+			g.began[place]++
+		}
+	}
+	hit := g.o.Hit
+	g.mu.Unlock()
+	if limit == "" {
+		return &Pass{gate: g, place: place, counted: counted, held: bytes}, true
+	}
+	if hit != nil {
+		hit(limit)
+	}
+	return nil, false
+}
+
+// full names the bound that one more connection would break, "" if none. It is called
+// with g.mu held.
+func (g *Gate) full(place netip.Prefix, counted bool) string {
+	g.tick()
+	switch {
+	case g.total >= g.o.MaxConns:
+		return LimitConns
+	case counted && g.places[place] >= g.o.MaxPerAddress:
+		return LimitPerAddress
+	case g.begun >= g.o.MaxHandshakes, counted && g.began[place] >= (g.o.MaxHandshakes+1)/2:
+		return LimitHandshakes
+	}
+	return ""
+}
+
+// tick begins a new count of handshakes if a second is over. It is called with g.mu held.
+func (g *Gate) tick() {
+	if now := g.now(); now.Sub(g.second) >= time.Second || now.Before(g.second) {
+		g.second, g.begun = now, 0
+		clear(g.began)
+	}
+}
+
+// Crowded reports whether half of the places are taken, or half of the handshakes of
+// this second done.
 func (g *Gate) Crowded() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.total >= g.most/2
+	g.tick()
+	return g.total >= g.o.MaxConns/2 || g.begun >= g.o.MaxHandshakes/2
+}
+
+// Grow takes more memory for the connection and reports whether there was some.
+func (p *Pass) Grow(bytes int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.left || !p.gate.memory().Try(bytes) {
+		return false
+	}
+	p.held += bytes
+	return true
+}
+
+// Leave gives the place back. To leave twice changes nothing.
+func (p *Pass) Leave() {
+	p.mu.Lock()
+	left, held := p.left, p.held
+	p.left, p.held = true, 0
+	p.mu.Unlock()
+	if left {
+		return
+	}
+	g := p.gate
+	g.memory().Release(held)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.total--
+	if !p.counted {
+		return
+	}
+	if g.places[p.place]--; g.places[p.place] == 0 {
+		delete(g.places, p.place)
+	}
+}
+
+func (g *Gate) memory() *transport.Memory {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.o.Memory
 }
 
 // placeOf returns the network that an address counts for.

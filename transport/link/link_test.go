@@ -5,32 +5,78 @@ import (
 	"crypto/ed25519"
 	"net"
 	"testing"
+	"time"
+
+	"github.com/constl/constl/transport"
 )
 
+func address(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 1} }
+
 func TestGate(t *testing.T) {
-	at := func(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 1} }
-	g := NewGate(4, 2)
-	var leaves []func()
-	for i, step := range []struct {
-		ip string
-		ok bool
-	}{{"192.0.2.1", true}, {"192.0.2.1", true}, {"192.0.2.1", false}, {"127.0.0.1", true}, {"192.0.2.2", true}, {"192.0.2.3", false}} {
-		leave, ok := g.Enter(at(step.ip))
-		if ok != step.ok {
-			t.Fatalf("step %d: %s was let in: %t", i, step.ip, ok)
+	var hit string
+	memory := transport.NewMemory(100)
+	g := NewGate(&GateOptions{MaxConns: 5, MaxPerAddress: 2, Memory: memory, Hit: func(limit string) { hit = limit }})
+	var passes []*Pass
+	for i, step := range []struct{ ip, limit string }{
+		{"192.0.2.1", ""}, {"192.0.2.1", ""}, {"192.0.2.1", LimitPerAddress}, {"127.0.0.1", ""}, {"127.0.0.1", ""},
+		{"192.0.2.2", ""}, {"192.0.2.3", LimitConns},
+	} {
+		hit = ""
+		p, ok := g.Enter(address(step.ip), 10)
+		if ok != (step.limit == "") || hit != step.limit {
+			t.Fatalf("step %d: %s was let in: %t, limit %q, want %q", i, step.ip, ok, hit, step.limit)
 		}
 		if ok {
-			leaves = append(leaves, leave)
+			passes = append(passes, p)
 		}
 	}
+	if !g.Crowded() || g.Count() != 5 {
+		t.Errorf("a full gate is not crowded, or counts %d", g.Count())
+	}
+	if !passes[0].Grow(50) || passes[0].Grow(1) {
+		t.Error("50 bytes more are there, and 51 are not")
+	}
+	passes[1].Leave()
+	passes[1].Leave()
+	if _, ok := g.Enter(address("192.0.2.4"), 11); ok || hit != transport.LimitMemory {
+		t.Errorf("let in without memory: %t, limit %q", ok, hit)
+	}
+	for _, p := range passes {
+		p.Leave()
+	}
+	if used, _ := memory.Used(); g.total != 0 || len(g.places) != 0 || used != 0 {
+		t.Errorf("%d places and %d bytes are taken of an empty gate: %v", g.total, used, g.places)
+	}
+}
+
+func TestGateBoundsHandshakes(t *testing.T) {
+	var hit string
+	now := time.Now()
+	g := NewGate(&GateOptions{MaxHandshakes: 4, Hit: func(limit string) { hit = limit }})
+	g.now = func() time.Time { return now }
+	come := func(ip string) bool {
+		p, ok := g.Enter(address(ip), 0)
+		if ok {
+			p.Leave()
+		}
+		return ok
+	}
+	if !come("192.0.2.1") || !come("192.0.2.1") || come("192.0.2.1") || hit != LimitHandshakes {
+		t.Errorf("one place has more or less than half of the handshakes, limit %q", hit)
+	}
 	if !g.Crowded() {
-		t.Error("a full gate is not crowded")
+		t.Error("after half of a second's handshakes the gate is not crowded")
 	}
-	for _, leave := range leaves {
-		leave()
+	if !come("192.0.2.2") || !come("127.0.0.1") || come("192.0.2.3") {
+		t.Error("all together have more or less than the bound")
 	}
-	if g.total != 0 || len(g.places) != 0 {
-		t.Errorf("%d places are taken of an empty gate: %v", g.total, g.places)
+	now = now.Add(time.Second)
+	if !come("192.0.2.1") {
+		t.Error("the next second does not begin anew")
+	}
+	g.SetOptions(&GateOptions{MaxHandshakes: 1})
+	if come("192.0.2.9") {
+		t.Error("the new bound is not kept")
 	}
 }
 

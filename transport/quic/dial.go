@@ -157,6 +157,9 @@ func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
 // OpenStream implements [link.Conn].
 func (c *Conn) OpenStream(ctx context.Context) (link.Stream, error) {
 	s, err := c.conn.OpenStreamSync(ctx)
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("opening a stream: %w; the peer takes no more of them at once (limit %s)", err, LimitStreams)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("opening a stream: %w", streamError(err))
 	}

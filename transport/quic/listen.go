@@ -59,10 +59,12 @@ func Listen(ctx context.Context, address string, key crypto.Signer, handler link
 		socket:  socket,
 		conns:   make(map[*quicgo.Conn]struct{}),
 	}
-	l.gate = link.NewGate(l.o.MaxConns, l.o.MaxConnsPerAddress)
+	if l.gate = l.o.Gate; l.gate == nil {
+		l.gate = link.NewGate(nil)
+	}
 	l.transport = &quicgo.Transport{Conn: socket, VerifySourceAddress: l.crowded, ConnContext: l.place}
 	anybody := func(refs.PeerID) error { return nil }
-	l.listener, err = l.transport.Listen(link.Config(cert, anybody), l.o.config())
+	l.listener, err = l.transport.Listen(link.Config(cert, anybody), l.o.listenConfig())
 	if err != nil {
 		socket.Close()
 		return nil, fmt.Errorf("listening at %s: %w", address, err)
@@ -89,12 +91,12 @@ func (l *Listener) place(ctx context.Context, info *quicgo.ClientInfo) (context.
 	if stopped {
 		return nil, errFull
 	}
-	leave, ok := l.gate.Enter(info.RemoteAddr)
+	pass, ok := l.gate.Enter(info.RemoteAddr, connMemory)
 	if !ok {
 		return nil, errFull
 	}
-	context.AfterFunc(ctx, leave)
-	return ctx, nil
+	context.AfterFunc(ctx, pass.Leave)
+	return context.WithValue(ctx, passKey{}, pass), nil
 }
 
 func (l *Listener) accept() {

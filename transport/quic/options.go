@@ -5,15 +5,18 @@ import (
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/constl/constl/transport/link"
 )
+
+// LimitStreams is the name of [Options.MaxStreams], as it is told to whoever hits it.
+const LimitStreams = "max-streams"
 
 // Options bounds connections. Zero fields mean the defaults.
 type Options struct {
-	// MaxConns is how many connections a listener keeps at once. Default: 64.
-	MaxConns int
-	// MaxConnsPerAddress is how many of them from one IPv4 address or one IPv6
-	// network of 64 bits. Loopback addresses are exempt. Default: 8.
-	MaxConnsPerAddress int
+	// Gate bounds the connections of a listener, and the memory of their flow control:
+	// windows grow as long as it has some. Default: one of its own.
+	Gate *link.Gate
 	// MaxStreams is how many streams a peer may have open at once on one
 	// connection, until each has been dealt with. Default: 32.
 	MaxStreams int
@@ -33,8 +36,6 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		full = *o
 	}
-	setInt(&full.MaxConns, 64)
-	setInt(&full.MaxConnsPerAddress, 8)
 	setInt(&full.MaxStreams, 32)
 	setInt(&full.MaxStreamWindow, 16<<20)
 	setInt(&full.MaxConnWindow, 32<<20)
@@ -70,6 +71,30 @@ func (o *Options) config() *quicgo.Config {
 		RequireStreamCreditRelease:     true,
 	}
 }
+
+// What a listener's connections may send before anything of it was read, and what
+// they hold besides. Most of them ask, and send little.
+const (
+	guestStreamWindow = 128 << 10
+	guestConnWindow   = 192 << 10
+	connMemory        = guestConnWindow + 64<<10
+)
+
+// listenConfig returns the settings of a listener's connections, whose windows begin
+// small and grow as long as their passes do.
+func (o *Options) listenConfig() *quicgo.Config {
+	c := o.config()
+	c.InitialStreamReceiveWindow = uint64(min(o.MaxStreamWindow, guestStreamWindow))
+	c.InitialConnectionReceiveWindow = uint64(min(o.MaxConnWindow, guestConnWindow))
+	c.AllowConnectionWindowIncrease = func(conn *quicgo.Conn, delta uint64) bool {
+		pass, ok := conn.Context().Value(passKey{}).(*link.Pass)
+		return ok && pass.Grow(int64(delta))
+	}
+	return c
+}
+
+// passKey is under what a connection's context has its [link.Pass].
+type passKey struct{}
 
 // bufferWarning is the variable that stops the library from printing to the
 // standard logger when UDP buffers are smaller than it would like.

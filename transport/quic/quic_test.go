@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/constl/constl/refs"
+	"github.com/constl/constl/transport"
 	"github.com/constl/constl/transport/link"
 )
 
@@ -240,7 +241,7 @@ func TestShutdownDeadline(t *testing.T) {
 }
 
 func TestTooManyConnections(t *testing.T) {
-	l := listen(t, testKey(1), echo, &Options{MaxConns: 2})
+	l := listen(t, testKey(1), echo, &Options{Gate: link.NewGate(&link.GateOptions{MaxConns: 2})})
 	first := dial(t, l, testKey(1).PeerID(), testKey(2))
 	dial(t, l, testKey(1).PeerID(), testKey(3))
 	_, err := Dial(t.Context(), []string{l.Addr().String()}, testKey(1).PeerID(), testKey(4), nil)
@@ -258,6 +259,42 @@ func TestTooManyConnections(t *testing.T) {
 		if !errors.Is(err, link.ErrRefused) {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Without memory the windows of flow control do not grow, and everything still comes.
+func TestWindowsTakeMemory(t *testing.T) {
+	memory := transport.NewMemory(connMemory + 100)
+	received := make(chan int64, 1)
+	l := listen(t, testKey(1), func(_ context.Context, _ refs.PeerID, s link.Stream) {
+		n, _ := io.Copy(io.Discard, s)
+		received <- n
+	}, &Options{Gate: link.NewGate(&link.GateOptions{Memory: memory})})
+	c := dial(t, l, testKey(1).PeerID(), testKey(2))
+	s, err := c.OpenStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 8 << 20
+	if _, err := s.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	if used, _ := memory.Used(); used != connMemory {
+		t.Errorf("%d bytes are in use, want %d", used, connMemory)
+	}
+	s.Close()
+	if n := <-received; n != size {
+		t.Errorf("%d bytes came, want %d", n, size)
+	}
+	memory.SetLimit(2*connMemory - 1)
+	_, err = Dial(t.Context(), []string{l.Addr().String()}, testKey(1).PeerID(), testKey(3), nil)
+	if !errors.Is(err, link.ErrRefused) {
+		t.Errorf("a connection without memory: %v, want ErrRefused", err)
+	}
+	c.Close()
+	l.Close()
+	if used, _ := memory.Used(); used != 0 {
+		t.Errorf("%d bytes are in use when all are gone", used)
 	}
 }
 
@@ -279,8 +316,8 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := c.OpenStream(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a third stream: %v, want to wait for the handlers", err)
+	if _, err := c.OpenStream(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), LimitStreams) {
+		t.Errorf("a third stream: %v, want to wait for the handlers and be told why", err)
 	}
 	free()
 	if s, err := c.OpenStream(t.Context()); err != nil {

@@ -18,11 +18,8 @@ import (
 
 // Options bounds connections. Zero fields mean the defaults.
 type Options struct {
-	// MaxConns and MaxConnsPerAddress: how many connections a listener keeps at
-	// once, and how many of them from one IPv4 address or one IPv6 network of 64 bits,
-	// loopback apart. Defaults: 64, 16.
-	MaxConns           int
-	MaxConnsPerAddress int
+	// Gate bounds the connections of a listener. Default: one of its own.
+	Gate *link.Gate
 	// HandshakeTimeout is how long it may take to connect and to prove the keys. Default: 10 s.
 	HandshakeTimeout time.Duration
 }
@@ -31,12 +28,6 @@ func (o *Options) withDefaults() Options {
 	var full Options
 	if o != nil {
 		full = *o
-	}
-	if full.MaxConns <= 0 {
-		full.MaxConns = 64
-	}
-	if full.MaxConnsPerAddress <= 0 {
-		full.MaxConnsPerAddress = 16
 	}
 	if full.HandshakeTimeout <= 0 {
 		full.HandshakeTimeout = 10 * time.Second

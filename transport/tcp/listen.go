@@ -46,7 +46,9 @@ func Listen(ctx context.Context, address string, key crypto.Signer, handler link
 	}
 	anybody := func(refs.PeerID) error { return nil }
 	l := &Listener{o: o.withDefaults(), handler: handler, listener: listener, config: link.Config(cert, anybody)}
-	l.gate = link.NewGate(l.o.MaxConns, l.o.MaxConnsPerAddress)
+	if l.gate = l.o.Gate; l.gate == nil {
+		l.gate = link.NewGate(nil)
+	}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.accepts.Go(l.accept)
 	return l, nil
@@ -54,6 +56,9 @@ func Listen(ctx context.Context, address string, key crypto.Signer, handler link
 
 // Addr returns the address at which the listener listens.
 func (l *Listener) Addr() net.Addr { return l.listener.Addr() }
+
+// connMemory is about what a connection holds, in bytes.
+const connMemory = 64 << 10
 
 // acceptPause keeps a listener from spinning while the system gives it no connection.
 const acceptPause = 20 * time.Millisecond
@@ -74,9 +79,9 @@ func (l *Listener) accept() {
 			}
 			continue
 		}
-		leave, ok := l.gate.Enter(plain.RemoteAddr())
+		pass, ok := l.gate.Enter(plain.RemoteAddr(), connMemory)
 		if ok && !l.enter() {
-			leave()
+			pass.Leave()
 			ok = false
 		}
 		if !ok {
@@ -85,7 +90,7 @@ func (l *Listener) accept() {
 		}
 		go func() {
 			defer l.handlers.Done()
-			defer leave()
+			defer pass.Leave()
 			l.serve(plain)
 		}()
 	}

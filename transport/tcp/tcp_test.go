@@ -128,7 +128,7 @@ func TestAnotherProtocol(t *testing.T) {
 // Strangers who say nothing hold no more than their places, and not for long.
 func TestBounds(t *testing.T) {
 	l := listen(t, func(_ context.Context, _ refs.PeerID, s link.Stream) { _, _ = io.Copy(s, s) },
-		&Options{MaxConns: 2, HandshakeTimeout: 50 * time.Millisecond})
+		&Options{Gate: link.NewGate(&link.GateOptions{MaxConns: 2}), HandshakeTimeout: 50 * time.Millisecond})
 	var silent [2]net.Conn
 	for i := range silent {
 		var err error

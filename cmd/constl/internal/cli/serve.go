@@ -82,7 +82,9 @@ func runServe(c *command) error {
 		served = append(served, r)
 	}
 	// Serving outlives the signal for as long as requests under way need.
-	server, err := repo.Serve(context.WithoutCancel(c.ctx()), c.String("listen"), key, datasets, c.served)
+	server, err := repo.Serve(context.WithoutCancel(c.ctx()), c.String("listen"), key, repo.Among(datasets), &repo.ServeOptions{
+		Requests: transport.ServerOptions{Done: c.served},
+	})
 	if err != nil {
 		return err
 	}
@@ -198,11 +200,14 @@ func hostsOf(addr netip.AddrPort) []string {
 }
 
 // served tells of a request that was answered.
-func (c *command) served(peer refs.PeerID, dataset object.ID, stats transport.Stats, err error) {
-	text := fmt.Sprintf("%s %s: %s, %s", time.Now().Format(time.TimeOnly), peer.Short(), plural(stats.Objects, "object"), bytesText(stats.BytesIn+stats.BytesOut))
+func (c *command) served(r transport.Served) {
+	if r.Dataset.IsZero() {
+		return
+	}
+	text := fmt.Sprintf("%s %s: %s, %s", time.Now().Format(time.TimeOnly), r.Peer.Short(), plural(r.Stats.Objects, "object"), bytesText(r.Stats.BytesIn+r.Stats.BytesOut))
 	// A peer that has what it wanted may leave without a word.
-	if err != nil && !errors.Is(err, transport.ErrDisconnected) {
-		text += ": " + err.Error()
+	if r.Err != nil && !errors.Is(r.Err, transport.ErrDisconnected) {
+		text += ": " + r.Err.Error()
 	}
 	c.note("%s\n", text)
 }

@@ -1,0 +1,42 @@
+package transport
+
+import "sync/atomic"
+
+// guest bounds what a client may send on a stream that it has opened. The methods may be
+// called on nil, which bounds nothing, and by the two goroutines that read frames and
+// take them.
+type guest struct {
+	memory     *account
+	maxRequest int // bytes of a request's body
+	// objects says that this side has asked for objects. Before, nobody may send one:
+	// frames of objects are by far the largest.
+	objects atomic.Bool
+}
+
+// smallFrame is the size in bytes of a frame that is held in what is counted for the
+// stream itself.
+const smallFrame = 4 << 10
+
+// admit decides whether a frame may come, before any of its body is read.
+func (g *guest) admit(t frameType, size int) error {
+	switch {
+	case g == nil:
+		return nil
+	case (t == frameSync || t == framePush) && size > g.maxRequest:
+		return limitError(LimitRequestBytes, ErrTooLarge, "a request of %d bytes, and at most %d are taken", size, g.maxRequest)
+	case t == frameObject && !g.objects.Load():
+		return protocolError("an object that nobody has asked for")
+	case t == frameObject:
+		return nil // counted in pushMemory
+	case size > smallFrame && !g.memory.grow(int64(size)):
+		return limitError(LimitMemory, ErrBusy, "no memory is free for a frame of %d bytes", size)
+	}
+	return nil
+}
+
+// taken notes that a frame's body is no longer held by the stream.
+func (g *guest) taken(t frameType, size int) {
+	if g != nil && t != frameObject && size > smallFrame {
+		g.memory.shrink(int64(size))
+	}
+}
