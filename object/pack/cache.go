@@ -7,33 +7,40 @@ import (
 	"github.com/constl/constl/object"
 )
 
-// cache keeps the objects that were read last, so that a chain of deltas and the
-// upper nodes of trees are decoded once.
-type cache struct {
+// Cache keeps the objects that were read last, so that a chain of deltas and the
+// upper nodes of trees are decoded once. Several stores may share one; each finds
+// in it what it has read itself alone. It is safe for use by several goroutines at once.
+type Cache struct {
 	limit int64
 
 	mu    sync.Mutex
 	size  int64
 	order list.List // of *cached, latest first
-	byID  map[object.ID]*list.Element
+	byKey map[cacheKey]*list.Element
+}
+
+type cacheKey struct {
+	owner *Store
+	id    object.ID
 }
 
 type cached struct {
-	id object.ID
-	o  object.Object
+	key cacheKey
+	o   object.Object
 }
 
 // overhead is about what one object costs beside its bytes.
 const overhead = 200
 
-func newCache(limit int64) *cache {
-	return &cache{limit: limit, byID: make(map[object.ID]*list.Element)}
+// NewCache returns a cache of so many bytes.
+func NewCache(limit int64) *Cache {
+	return &Cache{limit: limit, byKey: make(map[cacheKey]*list.Element)}
 }
 
-func (c *cache) get(id object.ID) (object.Object, bool) {
+func (c *Cache) get(owner *Store, id object.ID) (object.Object, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.byID[id]
+	e, ok := c.byKey[cacheKey{owner, id}]
 	if !ok {
 		return nil, false
 	}
@@ -41,30 +48,40 @@ func (c *cache) get(id object.ID) (object.Object, bool) {
 	return e.Value.(*cached).o, true
 }
 
-func (c *cache) put(id object.ID, o object.Object) {
+func (c *Cache) put(owner *Store, id object.ID, o object.Object) {
 	cost := int64(cap(o)) + overhead
 	if cost > c.limit/8 {
 		return
 	}
+	key := cacheKey{owner, id}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.byID[id]; ok {
+	if _, ok := c.byKey[key]; ok {
 		return
 	}
-	c.byID[id] = c.order.PushFront(&cached{id, o})
+	c.byKey[key] = c.order.PushFront(&cached{key, o})
 	c.size += cost
 	for c.size > c.limit {
-		e := c.order.Back()
-		old := c.order.Remove(e).(*cached)
-		delete(c.byID, old.id)
-		c.size -= int64(cap(old.o)) + overhead
+		c.remove(c.order.Back())
 	}
 }
 
-func (c *cache) clear() {
+// remove is called with c.mu held.
+func (c *Cache) remove(e *list.Element) {
+	old := c.order.Remove(e).(*cached)
+	delete(c.byKey, old.key)
+	c.size -= int64(cap(old.o)) + overhead
+}
+
+// drop forgets what a store has read.
+func (c *Cache) drop(owner *Store) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.order.Init()
-	clear(c.byID)
-	c.size = 0
+	for e := c.order.Front(); e != nil; {
+		next := e.Next()
+		if e.Value.(*cached).key.owner == owner {
+			c.remove(e)
+		}
+		e = next
+	}
 }

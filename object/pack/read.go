@@ -89,7 +89,7 @@ func (src source) find(id object.ID) []hit {
 
 // load returns the object, read from a place with at most the given depth.
 func (s *Store) load(src source, id object.ID, depth int) (object.Object, error) {
-	if o, ok := s.cache.get(id); ok {
+	if o, ok := s.cache.get(s, id); ok {
 		return o, nil
 	}
 	hits := src.find(id)
@@ -103,7 +103,7 @@ func (s *Store) load(src source, id object.ID, depth int) (object.Object, error)
 		}
 		o, err := s.decode(src, id, h)
 		if err == nil {
-			s.cache.put(id, o)
+			s.cache.put(s, id, o)
 			return o, nil
 		}
 		if first == nil {

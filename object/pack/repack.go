@@ -82,6 +82,6 @@ func (s *Store) Repack(ctx context.Context, keep func(context.Context) ([]object
 	for _, p := range v.packs {
 		replaced = append(replaced, p.name)
 	}
-	s.cache.clear()
+	s.cache.drop(s)
 	return b.finish(replaced)
 }

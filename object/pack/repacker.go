@@ -144,7 +144,7 @@ func (r *repacker) prepare(p *parcel) {
 	if e, err := hits[0].entry(); err == nil {
 		if p.o, err = r.s.decodeEntry(r.src, p.id, e, hits[0].loc.depth); err == nil {
 			p.old = &e
-			r.s.cache.put(p.id, p.o)
+			r.s.cache.put(r.s, p.id, p.o)
 		}
 	}
 	if p.old == nil {

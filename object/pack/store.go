@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ type Options struct {
 	ReadOnly bool
 	// CacheBytes bounds the decoded objects kept in memory; 32 MiB if zero.
 	CacheBytes int64
+	// Cache keeps them, if not nil, together with those of other stores.
+	Cache *Cache
 }
 
 // Store holds objects in the packs of one folder. It is safe for use by several
@@ -41,7 +44,7 @@ type Store struct {
 	codec    entry.Codec
 	good     entry.Codec // for small batches
 	best     entry.Codec // for Repack
-	cache    *cache
+	cache    *Cache
 
 	scan    sync.Mutex // held while the folder is read
 	scanned time.Time  // the folder's time of change at the last reading
@@ -79,12 +82,12 @@ func openFS(ctx context.Context, folder vfs.FS, opts *Options) (*Store, error) {
 	s := &Store{
 		fs:       folder,
 		readOnly: opts.ReadOnly,
-		cache:    newCache(opts.CacheBytes),
+		cache:    opts.Cache,
 		view:     &view{},
 		open:     make(map[*Batch]struct{}),
 	}
-	if opts.CacheBytes == 0 {
-		s.cache.limit = 32 << 20
+	if s.cache == nil {
+		s.cache = NewCache(cmp.Or(opts.CacheBytes, 32<<20))
 	}
 	s.good.Effort, s.best.Effort = entry.Good, entry.Thorough
 	s.view.refs.Store(1)
@@ -118,7 +121,7 @@ func (s *Store) get(ctx context.Context, b *Batch, id object.ID) (object.Object,
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if o, ok := s.cache.get(id); ok {
+	if o, ok := s.cache.get(s, id); ok {
 		return o, nil
 	}
 	o, err := s.loadOnce(b, id)
@@ -248,6 +251,7 @@ func (s *Store) Close() error {
 	for _, b := range open {
 		errs = append(errs, b.Discard())
 	}
+	s.cache.drop(s)
 	v.release()
 	return errors.Join(errs...)
 }

@@ -61,8 +61,13 @@ func TestGateBoundsHandshakes(t *testing.T) {
 		}
 		return ok
 	}
-	if !come("192.0.2.1") || !come("192.0.2.1") || come("192.0.2.1") || hit != LimitHandshakes {
-		t.Errorf("one place has more or less than half of the handshakes, limit %q", hit)
+	for i, want := range []bool{true, true, false} {
+		if come("192.0.2.1") != want {
+			t.Errorf("handshake %d of one place: %t, want %t: it has half of them", i, !want, want)
+		}
+	}
+	if hit != LimitHandshakes {
+		t.Errorf("limit %q", hit)
 	}
 	if !g.Crowded() {
 		t.Error("after half of a second's handshakes the gate is not crowded")
