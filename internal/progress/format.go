@@ -36,20 +36,20 @@ func (t *Task) line(now time.Time) string {
 	b.WriteString(t.label + ": ")
 	if total > 0 {
 		if t.unit == Bytes {
-			b.WriteString(size(float64(n)) + " of " + size(float64(total)))
+			b.WriteString(Size(float64(n)) + " of " + Size(float64(total)))
 		} else {
 			b.WriteString(grouped(n) + " of " + grouped(total) + " " + string(t.unit))
 		}
 		// More than all, because the total was a guess, is no more than all.
 		fmt.Fprintf(&b, " (%d%%)", min(100, int64(float64(n)/float64(total)*100)))
 	} else if t.unit == Bytes {
-		b.WriteString(size(float64(n)))
+		b.WriteString(Size(float64(n)))
 	} else {
 		b.WriteString(grouped(n) + " " + string(t.unit))
 	}
 	switch {
 	case t.rate >= 1 && t.unit == Bytes:
-		b.WriteString(", " + size(t.rate) + "/s")
+		b.WriteString(", " + Size(t.rate) + "/s")
 	case t.rate >= 1:
 		b.WriteString(", " + grouped(int64(t.rate)) + "/s")
 	}
@@ -66,13 +66,13 @@ func (t *Task) summary(now time.Time) string {
 	n := t.count.Load()
 	text := grouped(n) + " " + string(t.unit)
 	if t.unit == Bytes {
-		text = size(float64(n))
+		text = Size(float64(n))
 	}
 	return t.label + ": " + text + " in " + duration(now.Sub(t.began))
 }
 
-// size writes a number of bytes with three digits or more.
-func size(n float64) string {
+// Size writes a number of bytes for people, with three digits or more.
+func Size(n float64) string {
 	units := []string{"bytes", "kB", "MB", "GB", "TB"}
 	i := 0
 	// 999.95 would be printed as 1000.0.

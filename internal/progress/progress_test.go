@@ -202,8 +202,8 @@ func TestManyGoroutinesAndBrokenWriter(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	for n, want := range map[float64]string{0: "0 bytes", 999: "999 bytes", 1000: "1.0 kB", 999_949: "999.9 kB", 999_950: "1.0 MB", 2e15: "2000.0 TB"} {
-		if got := size(n); got != want {
-			t.Errorf("size(%v) = %q, want %q", n, got, want)
+		if got := Size(n); got != want {
+			t.Errorf("Size(%v) = %q, want %q", n, got, want)
 		}
 	}
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", -1234567: "-1,234,567", -123: "-123"} {

@@ -223,13 +223,17 @@ func (r *Repo) putFiles(ctx context.Context, objects object.Reader, set *fileSet
 
 // putStaged is putFiles with a stage that may hold some of the files already.
 func (r *Repo) putStaged(ctx context.Context, stage *worktree.Stage, objects object.Reader, set *fileSet, write, remove []string) error {
-	var total, done int64
+	var total, fresh, done int64
 	wanted := make(map[string]object.ID)
 	for _, name := range write {
 		total += set.files[name].Size
 		if !stage.Has(name) {
 			wanted[name] = set.files[name].ID
+			fresh += set.files[name].Size
 		}
+	}
+	if err := r.room(fresh); err != nil {
+		return err
 	}
 	if err := r.need(ctx, wanted); err != nil {
 		return err

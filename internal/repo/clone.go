@@ -114,8 +114,12 @@ func (r *Repo) cloneInto(ctx context.Context, remote *Remote, key *refs.Key, get
 	if err := r.openStore(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.mindDisk(); err != nil {
+		return nil, err
+	}
 	sink := &transport.LocalSink{
 		Objects: r.store.Store,
+		Room:    r.room,
 		State:   remote.URL.State,
 		Create: func(ctx context.Context, chain *refs.Chain) (*refs.Store, error) {
 			if err := os.RemoveAll(r.path(refsDir)); err != nil {

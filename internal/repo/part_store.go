@@ -107,7 +107,7 @@ func (r *Repo) fillInto(ctx context.Context, store object.Store, nobody error, n
 				Dataset: chain.Dataset(), IdentityVersion: chain.Len(), Logs: logs, Refs: []refs.Pattern{}, Resume: true,
 			}
 			var stats transport.Stats
-			stats, err = r.exchange(ctx, remote.URL, key, req, &filler{store, next})
+			stats, err = r.exchange(ctx, remote.URL, key, req, &filler{store, next, r.room})
 			sum.Add(stats)
 		}
 		if err == nil || ctx.Err() != nil {
@@ -122,6 +122,7 @@ func (r *Repo) fillInto(ctx context.Context, store object.Store, nobody error, n
 type filler struct {
 	store object.Store
 	next  func(context.Context) (asks, error)
+	room  func(bytes int64) error
 }
 
 // Store implements [transport.Sink].
@@ -129,7 +130,7 @@ func (f *filler) Store() object.Store { return f.store }
 
 // Offered implements [transport.Sink].
 func (f *filler) Offered(context.Context, *transport.Offer) (*transport.Plan, error) {
-	return &transport.Plan{Next: steps(f.next)}, nil
+	return &transport.Plan{Next: steps(f.next), Room: f.room}, nil
 }
 
 // Complete implements [transport.Sink].

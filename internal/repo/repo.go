@@ -81,6 +81,8 @@ type Repo struct {
 	sign      crypto.Signer
 	speakerID refs.PeerID
 
+	floor int64 // bytes of the disk that stay free of what peers bring; 0 for no matter
+
 	part    *Part           // what is here of the dataset; nil for all
 	views   map[string]view // what files look like of which a part is here
 	filling sync.Mutex      // held while missing objects are fetched

@@ -49,6 +49,8 @@ type ShareOptions struct {
 	// MaxProposalsTotal bounds the proposals of all devices that have no answer
 	// yet; their bytes by 16 times MaxProposalBytes. Default: 256.
 	MaxProposalsTotal int
+	// DiskFloor is how many bytes of the disk stay free of what is pushed; 0 for no matter.
+	DiskFloor int64
 	// Report hears what became of a proposal; it may be nil. It is called from
 	// several goroutines.
 	Report func(p *Proposal, text string)
@@ -88,6 +90,7 @@ func (r *Repo) Shared(ctx context.Context, o *ShareOptions) (transport.Dataset, 
 		return nil, err
 	}
 	local := &transport.Local{Store: r.store.Store, Refs: r.refs}
+	local.Room = func(bytes int64) error { return roomAt(r.Dir, bytes, h.o.DiskFloor) }
 	if h.o.Proposals == ProposalsNone {
 		return local, nil
 	}

@@ -76,7 +76,10 @@ func (r *Repo) Fetch(ctx context.Context, remote string) (*FetchResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	sink := &transport.LocalSink{Objects: r.store.Store, Refs: r.refs, State: at.URL.State}
+	if err := r.mindDisk(); err != nil {
+		return nil, err
+	}
+	sink := &transport.LocalSink{Objects: r.store.Store, Refs: r.refs, State: at.URL.State, Room: r.room}
 	if at.Bundle != "" {
 		stats, err := r.unbundle(ctx, &at, sink)
 		if err != nil {

@@ -12,12 +12,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/constl/constl/internal/bounds"
 )
 
 // File is the name of the settings file in either folder.
 const File = "config.json"
 
-// The settings that constl knows.
+// The settings that constl knows, besides those of the bounds of a service ([bounds.All]).
 const (
 	UserName  = "user.name"
 	UserORCID = "user.orcid"
@@ -27,6 +29,9 @@ const (
 	// ValidateOn says when tables are validated by themselves: a list of the words of
 	// [ValidateWords], with commas between them.
 	ValidateOn = "validate.on"
+	// AcceptProposals says what serve does with the proposals of others: one of
+	// [ProposalWords].
+	AcceptProposals = bounds.Prefix + "accept-proposals"
 	// Remote names the address of a peer: remote.NAME.url.
 	remotePrefix = "remote."
 	remoteSuffix = ".url"
@@ -179,10 +184,18 @@ func check(name, value string) error {
 				return fmt.Errorf("%w: %s should be some of %s, with commas between them, found %q", ErrInvalid, name, strings.Join(ValidateWords(), ", "), value)
 			}
 		}
+	case name == AcceptProposals:
+		if value != "" && !slices.Contains(ProposalWords(), value) {
+			return fmt.Errorf("%w: %s should be one of %s, found %q", ErrInvalid, name, strings.Join(ProposalWords(), ", "), value)
+		}
 	default:
+		if b, ok := bounds.ForSetting(name); ok {
+			return checkBound(b, value)
+		}
 		remote, ok := RemoteName(name)
 		if !ok {
-			return fmt.Errorf("%w %q; there are %s, %s, %s, %s and remote.NAME.url", ErrUnknown, name, UserName, UserORCID, SigningKey, ValidateOn)
+			return fmt.Errorf("%w %q; there are %s, %s, %s, %s, remote.NAME.url, and those that constl help config lists",
+				ErrUnknown, name, UserName, UserORCID, SigningKey, ValidateOn)
 		}
 		if !remoteName.MatchString(remote) {
 			return fmt.Errorf("%w: a remote's name is made of letters, digits, dots, hyphens and underscores, found %q", ErrInvalid, remote)
@@ -190,6 +203,19 @@ func check(name, value string) error {
 	}
 	return nil
 }
+
+func checkBound(b bounds.Bound, value string) error {
+	if value == "" {
+		return nil
+	}
+	if _, err := b.Parse(value); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrInvalid, b.Setting, err)
+	}
+	return nil
+}
+
+// ProposalWords returns what [AcceptProposals] can be.
+func ProposalWords() []string { return []string{"ask", "valid", "append-only", "none"} }
 
 // ValidateWords returns what [ValidateOn] can name: before a commit, and before
 // what was pulled is taken into the folder; what is accepted from others is

@@ -2,8 +2,11 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"runtime/debug"
+	"strings"
 
+	"github.com/constl/constl/internal/bounds"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/internal/settings"
 	"github.com/urfave/cli/v2"
@@ -15,15 +18,31 @@ const version = "0.1.0"
 func (a *app) configCommand() *cli.Command {
 	return &cli.Command{
 		Name: "config", Category: groupSettings, ArgsUsage: "[NAME [VALUE]]",
-		Usage: "show or change settings: user.name, user.orcid, validate.on, remote.NAME.url",
-		Description: "Without --global a value is for the dataset here alone.\n" +
-			"JSON: {NAME: VALUE}",
+		Usage:       "show or change settings: user.name, user.orcid, validate.on, remote.NAME.url, disk.floor, serve.…",
+		Description: "Without --global a value is for the dataset here alone.\n" + settingsTable() + "JSON: {NAME: VALUE}",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "global", Usage: "set the value for all your datasets"},
 			&cli.BoolFlag{Name: "unset", Usage: "take the value away"},
 		},
 		Action: a.action(runConfig),
 	}
+}
+
+// settingsTable lists the settings of serve, and of the disk, with their defaults.
+func settingsTable() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "disk.floor is how much of the disk clone, pull and fetch leave free. What bounds constl serve can be set, too; its\n"+
+		"options come first. A dataset may have its own value of those with a star.\n")
+	fmt.Fprintf(&b, "  %-26s %-12s %s\n", "setting", "default", "")
+	for _, bound := range bounds.All() {
+		star := ""
+		if bound.Dataset {
+			star = " *"
+		}
+		fmt.Fprintf(&b, "  %-26s %-12s %s%s\n", bound.Setting, bound.Format(bound.Default), bound.Usage, star)
+	}
+	fmt.Fprintf(&b, "  %-26s %-12s %s\n", settings.AcceptProposals, "", "what becomes of the proposals of others: "+strings.Join(settings.ProposalWords(), ", ")+" *")
+	return b.String()
 }
 
 func runConfig(c *command) error {

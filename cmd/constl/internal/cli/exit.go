@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"syscall"
 
+	"github.com/constl/constl/internal/bounds"
 	"github.com/constl/constl/internal/cite"
 	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/internal/describe"
@@ -119,6 +120,7 @@ var usageErrors = []error{
 	settings.ErrUnknown,
 	gitdriver.ErrNoRepository,
 	settings.ErrInvalid,
+	bounds.ErrInvalid,
 	cite.ErrSeveral,
 	describe.ErrUnknown,
 	describe.ErrMalformed,
@@ -207,6 +209,7 @@ var hints = []struct {
 	{link.ErrUnreachable, reachPeer},
 	{transport.ErrDisconnected, reachPeer},
 	{transport.ErrStalled, reachPeer},
+	{transport.ErrDiskFull, "free some space, or let less stay free: constl config --global " + bounds.DiskFloor + " SIZE; what has arrived is kept"},
 	{syscall.ENOSPC, freeSpace},
 	{syscall.EDQUOT, freeSpace},
 	{syscall.EFBIG, freeSpace},
