@@ -8,8 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/constl/constl/object"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // testKey returns the key whose seed is 32 times the byte.
 func testKey(b byte) *Key {

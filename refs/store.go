@@ -57,6 +57,7 @@ type Store struct {
 	journal      *journal
 	now          func() time.Time
 	maxStrangers int
+	changes      changes
 
 	mu       sync.Mutex
 	chain    *Chain

@@ -42,6 +42,7 @@ var outside = map[string][]string{
 	"github.com/quic-go/quic-go":       {"transport/quic"},
 	"github.com/go-git/go-git/v5":      {"transport/git"},
 	"github.com/parquet-go/parquet-go": {"tabular/parquet"},
+	"github.com/fsnotify/fsnotify":     {"refs"},
 	"github.com/urfave/cli/v2":         {"cmd"},
 	"charm.land/bubbletea/v2":          {"cmd"},
 	"github.com/charmbracelet/x":       {"cmd"},
