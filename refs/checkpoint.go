@@ -21,7 +21,8 @@ const (
 const (
 	checkpointLevel = 1
 	maxFloors       = 16
-	shownFloors     = 8 // devices that a new checkpoint names
+	// ShownFloors is how many devices a new checkpoint names where there is room.
+	ShownFloors = 8
 )
 
 // Checkpoint is how far a dataset had come when an address was made. Whoever uses
@@ -45,8 +46,9 @@ func (f *Floor) compare(other *Floor) int {
 }
 
 // Checkpoint returns how far the dataset has come: of each device whose word counts
-// for a branch, the newest log that names one.
-func (v *View) Checkpoint() *Checkpoint {
+// for a branch, the newest log that names one, and of these the most that said
+// something last.
+func (v *View) Checkpoint(most int) *Checkpoint {
 	id := v.chain.CurrentID()
 	c := &Checkpoint{Version: v.chain.Len(), Identity: [checkIdentity]byte(id[:])}
 	newest := make(map[PeerID]*SignedStatement)
@@ -65,7 +67,7 @@ func (v *View) Checkpoint() *Checkpoint {
 	slices.SortFunc(heads, func(a, b *SignedStatement) int {
 		return cmp.Or(-cmp.Compare(a.statement.Time, b.statement.Time), a.id.Compare(b.id))
 	})
-	for _, head := range heads[:min(len(heads), shownFloors)] {
+	for _, head := range heads[:min(len(heads), most)] {
 		log := head.statement.Log
 		c.Floors = append(c.Floors, Floor{
 			Signer: [checkSigner]byte(log.Signer[:]), Copy: [checkCopy]byte(log.Copy[:]),
@@ -88,7 +90,9 @@ func (v *View) namesBranch(st *Statement) bool {
 
 // String returns the checkpoint as it stands in an address: letters a to z and
 // digits 2 to 7.
-func (c *Checkpoint) String() string {
+func (c *Checkpoint) String() string { return peerText.EncodeToString(c.encode()) }
+
+func (c *Checkpoint) encode() []byte {
 	var e object.Encoder
 	e.Byte(checkpointLevel)
 	e.Uvarint(uint64(c.Version))
@@ -101,7 +105,7 @@ func (c *Checkpoint) String() string {
 		e.Uvarint(f.Seq)
 		e.Raw(f.Statement[:])
 	}
-	return peerText.EncodeToString(e.Body())
+	return e.Body()
 }
 
 // ParseCheckpoint reads what [Checkpoint.String] writes, and nothing else. It fails
@@ -111,6 +115,10 @@ func ParseCheckpoint(s string) (*Checkpoint, error) {
 	if err != nil || peerText.EncodeToString(data) != s {
 		return nil, fmt.Errorf("%w: the state %.80q; only a-z and 2-7 may stand in it", ErrInvalidURL, s)
 	}
+	return decodeCheckpoint(data)
+}
+
+func decodeCheckpoint(data []byte) (*Checkpoint, error) {
 	d := object.NewBodyDecoder(data)
 	if level := d.Byte(); d.Err() == nil && level != checkpointLevel {
 		return nil, fmt.Errorf("%w: the state in an address has level %d", ErrNewerFormat, level)

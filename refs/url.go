@@ -20,6 +20,7 @@ const (
 	mustPrefix  = "must-"
 	maxURL      = 8 << 10
 	maxURLPeers = 64
+	maxHost     = 253
 )
 
 // Address is a peer and, if known, where it listens. Host is a DNS name or an IP
@@ -88,7 +89,7 @@ func isAlphanumeric(c byte) bool {
 // validHost keeps to the names of RFC 1123, underscores allowed, whose last
 // label is no number, since that would be a broken IPv4 address.
 func validHost(s string) bool {
-	if s == "" || len(s) > 253 {
+	if s == "" || len(s) > maxHost {
 		return false
 	}
 	labels := strings.Split(s, ".")
@@ -121,13 +122,17 @@ type URL struct {
 	Other url.Values
 }
 
-// ParseURL reads the address of a dataset. Parameters that it does not know are
-// kept in Other, but for those whose name begins with "must-": an address with
-// one is refused, since it asks for a protection that could not be given. It
-// fails with an error that wraps [ErrInvalidURL].
+// ParseURL reads the address of a dataset, as [URL.String] or [URL.Compact] writes
+// it. Parameters that it does not know are kept in Other, but for those whose name
+// begins with "must-": an address with one is refused, since it asks for a
+// protection that could not be given. It fails with an error that wraps
+// [ErrInvalidURL], or [ErrNewerFormat].
 func ParseURL(s string) (URL, error) {
 	if len(s) > maxURL {
 		return URL{}, fmt.Errorf("%w: it has %d characters, at most %d are allowed", ErrInvalidURL, len(s), maxURL)
+	}
+	if IsURL(s) && !strings.HasPrefix(s[len(scheme)+1:], "/") {
+		return parseCompact(s)
 	}
 	rest, ok := strings.CutPrefix(s, scheme+"://")
 	if !ok {

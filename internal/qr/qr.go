@@ -10,9 +10,15 @@ import (
 	code "rsc.io/qr"
 )
 
-// MaxText is the most bytes that a code holds. Codes of over some 300 bytes are
-// wider than a terminal of 80 columns.
+// MaxText is the most bytes that a code holds.
 const MaxText = 2953
+
+// What a terminal of 24 lines and 80 columns shows above its prompt: a code of at most
+// 195 digits, capital letters and of " $%*+-./:", or of 134 other bytes.
+const (
+	usualLines   = 23
+	usualColumns = 80
+)
 
 // ErrTooLong is wrapped when a text is longer than [MaxText].
 var ErrTooLong = errors.New("qr: the text is too long for a QR code")
@@ -27,12 +33,9 @@ const margin = 2
 // writing on a dark ground shows them right; inverted is for a light ground.
 // It fails with an error that wraps [ErrTooLong].
 func Terminal(text string, inverted bool) (string, error) {
-	if len(text) > MaxText {
-		return "", fmt.Errorf("%w: %d bytes, at most %d are possible", ErrTooLong, len(text), MaxText)
-	}
-	c, err := code.Encode(text, code.L)
+	c, err := encode(text)
 	if err != nil {
-		return "", fmt.Errorf("qr: encoding: %w", err)
+		return "", err
 	}
 	// ink reports whether to draw; outside the code all is light.
 	ink := func(x, y int) bool {
@@ -60,4 +63,33 @@ func Terminal(text string, inverted bool) (string, error) {
 		b.WriteByte('\n')
 	}
 	return b.String(), nil
+}
+
+// Size returns how many lines and columns [Terminal] takes for the text. It fails as
+// Terminal does.
+func Size(text string) (lines, columns int, err error) {
+	c, err := encode(text)
+	if err != nil {
+		return 0, 0, err
+	}
+	columns = c.Size + 2*margin
+	return (columns + 1) / 2, columns, nil
+}
+
+// Fits reports whether a terminal of the usual size, 24 lines and 80 columns, shows the
+// code of the text as a whole.
+func Fits(text string) bool {
+	lines, columns, err := Size(text)
+	return err == nil && lines <= usualLines && columns <= usualColumns
+}
+
+func encode(text string) (*code.Code, error) {
+	if len(text) > MaxText {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d are possible", ErrTooLong, len(text), MaxText)
+	}
+	c, err := code.Encode(text, code.L)
+	if err != nil {
+		return nil, fmt.Errorf("qr: encoding: %w", err)
+	}
+	return c, nil
 }

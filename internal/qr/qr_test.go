@@ -55,15 +55,24 @@ func TestTerminalDrawsEveryModule(t *testing.T) {
 	}
 }
 
-func TestTerminalFitsATerminal(t *testing.T) {
-	address := "constl://" + strings.Repeat("e7", 32) + "?peer=" + strings.Repeat("a", 52) + "@192.168.1.20:7420"
-	drawn, err := Terminal(address, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, _, _ := strings.Cut(drawn, "\n")
-	if n := utf8.RuneCountInString(line); n > 80 {
-		t.Errorf("an address takes %d columns", n)
+func TestSizeIsWhatIsDrawn(t *testing.T) {
+	for _, n := range []int{1, 52, 134, 135, 195, 196, 1000} {
+		for _, text := range []string{strings.Repeat("A", n), strings.Repeat("a", n)} {
+			drawn, err := Terminal(text, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines, columns, err := Size(text)
+			first, _, _ := strings.Cut(drawn, "\n")
+			if err != nil || lines != strings.Count(drawn, "\n") || columns != utf8.RuneCountInString(first) {
+				t.Errorf("%d of %q: %d lines and %d columns were drawn, Size says %d and %d, %v",
+					n, text[:1], strings.Count(drawn, "\n"), utf8.RuneCountInString(first), lines, columns, err)
+			}
+			most := map[bool]int{true: 195, false: 134}[text[0] == 'A']
+			if Fits(text) != (n <= most) || Fits(text) && (lines >= 24 || columns > 80) {
+				t.Errorf("%d of %q fit: %t, in %d lines and %d columns", n, text[:1], Fits(text), lines, columns)
+			}
+		}
 	}
 }
 

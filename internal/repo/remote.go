@@ -52,7 +52,7 @@ func (r *Repo) Remote(text string) (Remote, error) {
 		remote.Name = DefaultRemote
 	}
 	address := text
-	if !strings.Contains(text, "://") && !isBundle(text) {
+	if !refs.IsURL(text) && !strings.Contains(text, "://") && !isBundle(text) {
 		found, ok := r.settings.Get(settings.Remote(remote.Name))
 		if !ok {
 			return Remote{}, fmt.Errorf("%w as %s", ErrNoRemote, remote.Name)

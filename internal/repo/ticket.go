@@ -18,11 +18,24 @@ import (
 // Ticket returns the dataset's address at the peers. It says how far the dataset has
 // come here, so that nobody can give a clone made with it an older state.
 func (r *Repo) Ticket(ctx context.Context, peers []refs.Address) (refs.URL, error) {
+	return r.SmallTicket(ctx, peers, func(refs.URL) bool { return true })
+}
+
+// SmallTicket is [Repo.Ticket] for where there is little room: it says of fewer and
+// fewer devices how far they had come, those that said something last, until the
+// address fits. It says so of one at least, whether or not that fits.
+func (r *Repo) SmallTicket(ctx context.Context, peers []refs.Address, fits func(refs.URL) bool) (refs.URL, error) {
 	view, err := r.refs.View(ctx)
 	if err != nil {
 		return refs.URL{}, err
 	}
-	return refs.URL{Dataset: view.Chain().Dataset(), Peers: peers, State: view.Checkpoint()}, nil
+	url := refs.URL{Dataset: view.Chain().Dataset(), Peers: peers}
+	for most := refs.ShownFloors; most > 0; most-- {
+		if url.State = view.Checkpoint(most); fits(url) {
+			break
+		}
+	}
+	return url, nil
 }
 
 // servingFile is what is noted while the dataset is served.

@@ -141,7 +141,7 @@ func (c *command) bundleAt(arg string) (location string, ok bool) {
 	if bundle.IsWeb(arg) {
 		return arg, true
 	}
-	if strings.Contains(arg, "://") {
+	if refs.IsURL(arg) || strings.Contains(arg, "://") {
 		return "", false
 	}
 	path := c.env.path(arg)

@@ -60,14 +60,12 @@ func (c *command) printPairing(p *repo.Pairing) error {
 	} else if err := c.printJSON(map[string]string{"url": url}); err != nil {
 		return err
 	}
-	if c.Bool("qr") {
-		// One address keeps the code small enough for a terminal.
-		if err := c.printQR(p.URL(hosts[:1]).String()); err != nil {
-			return err
-		}
-	}
 	c.note("On your other computer: constl device join \"URL\" DIR, with the line above. Whoever sees the line can try\n" +
 		"to join in your place: compare the six digits. Stop waiting with Ctrl-C.\n")
+	if c.Bool("qr") {
+		// One address keeps the code small enough for a terminal.
+		return c.printQR(p.URL(hosts[:1]).Compact())
+	}
 	return nil
 }
 

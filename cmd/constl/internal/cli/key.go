@@ -93,18 +93,23 @@ func (c *command) showKey() error {
 	if signs != key.PeerID().String() {
 		c.print("%s  signs, in your ssh-agent\n", signs)
 	}
+	c.note("Give it to a maintainer, who lists you with: constl maintainer add NAME KEY\n")
 	if c.Bool("qr") {
 		return c.printQR(key.PeerID().String())
 	}
-	c.note("Give it to a maintainer, who lists you with: constl maintainer add NAME KEY\n")
 	return nil
 }
 
-// printQR draws a text for a camera.
+// printQR draws a text for a camera. It should be the last that a command prints, so
+// that nothing moves the code out of sight.
 func (c *command) printQR(text string) error {
 	drawn, err := qr.Terminal(text, c.Bool("light"))
 	if err != nil {
 		return err
+	}
+	if lines, columns, err := qr.Size(text); err == nil && !qr.Fits(text) {
+		c.note("The code takes %d lines and %d columns: make the window that large, or its letters smaller;\n"+
+			"or give the text of it: the same command without --qr\n", lines+1, columns)
 	}
 	c.print("%s", drawn)
 	return nil

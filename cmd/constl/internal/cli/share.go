@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/constl/constl/internal/qr"
 	"github.com/constl/constl/internal/repo"
+	"github.com/constl/constl/refs"
 	"github.com/urfave/cli/v2"
 )
 
@@ -13,9 +14,11 @@ func (a *app) shareCommand() *cli.Command {
 		Description: "The address names the peers that have the dataset: this computer while constl serve runs here, and those\n" +
 			"that you cloned from or named as remotes. It also says how far the dataset has come: a clone made with it\n" +
 			"refuses an older state.\n" +
+			"--qr draws a shorter spelling of it, which fits a terminal of 24 lines and 80 columns unless this computer\n" +
+			"has a long name. It leads to the first peer alone, and says of fewer devices how far they had come.\n" +
 			"JSON: {\"url\", \"dataset\", \"peers\":[…], \"serving\":bool}",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "qr", Usage: "draw it as a QR code, with the first peer alone"},
+			&cli.BoolFlag{Name: "qr", Usage: "draw it as a QR code instead, with the first peer alone"},
 			&cli.BoolFlag{Name: "light", Usage: "draw it for dark writing on a light ground"},
 		},
 		Action: a.action(runShare),
@@ -38,34 +41,33 @@ func runShare(c *command) error {
 		if len(peers) == 0 {
 			return usage("constl serve", "nobody is known to serve this dataset, so there is no address to give away")
 		}
+		if len(here) == 0 && !c.asJSON() {
+			c.note("  constl serve does not run here: the address leads to the peers that you have it from\n")
+		}
+		if c.Bool("qr") {
+			url, err := r.SmallTicket(c.ctx(), peers[:1], func(u refs.URL) bool { return qr.Fits(u.Compact()) })
+			if err != nil {
+				return err
+			}
+			return c.printQR(url.Compact())
+		}
 		url, err := r.Ticket(c.ctx(), peers)
 		if err != nil {
 			return err
 		}
-		switch {
-		case c.asJSON():
-			places := make([]string, len(peers))
-			for i, p := range peers {
-				places[i] = p.String()
-			}
-			return c.printJSON(struct {
-				URL     string   `json:"url"`
-				Dataset string   `json:"dataset"`
-				Peers   []string `json:"peers"`
-				Serving bool     `json:"serving"`
-			}{url.String(), url.Dataset.String(), places, len(here) > 0})
-		case c.Bool("qr"):
-			url.Peers = peers[:1]
-			drawn, err := qr.Terminal(url.String(), c.Bool("light"))
-			if err != nil {
-				return err
-			}
-			c.print("%s", drawn)
+		if !c.asJSON() {
+			c.print("%s\n", url)
+			return nil
 		}
-		c.print("%s\n", url)
-		if len(here) == 0 {
-			c.note("  constl serve does not run here: the address leads to the peers that you have it from\n")
+		places := make([]string, len(peers))
+		for i, p := range peers {
+			places[i] = p.String()
 		}
-		return nil
+		return c.printJSON(struct {
+			URL     string   `json:"url"`
+			Dataset string   `json:"dataset"`
+			Peers   []string `json:"peers"`
+			Serving bool     `json:"serving"`
+		}{url.String(), url.Dataset.String(), places, len(here) > 0})
 	})
 }
