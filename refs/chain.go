@@ -83,23 +83,18 @@ func (c *Chain) CurrentID() object.ID { return c.versions[len(c.versions)-1].id 
 // Versions returns all versions in order. The slice is the caller's.
 func (c *Chain) Versions() []*SignedIdentity { return slices.Clone(c.versions) }
 
-// merge returns the chain with those of the versions that it lacks, in whatever
-// order they come. A version that differs from the one known is an error that
-// wraps [ErrIdentityFork].
-func (c *Chain) merge(versions []*SignedIdentity) (*Chain, error) {
+// Merge returns the chain with those of the versions that it lacks, in whatever
+// order they come. It fails as [VerifyChain] does, or with a [*ForkError] if enough
+// have signed a version although another one of its number is known.
+func (c *Chain) Merge(versions []*SignedIdentity) (*Chain, error) {
 	sorted := slices.Clone(versions)
 	slices.SortStableFunc(sorted, func(a, b *SignedIdentity) int { return a.identity.Version - b.identity.Version })
 	for _, v := range sorted {
 		if n := v.identity.Version; n <= len(c.versions) {
-			known := c.versions[n-1]
-			if known.id == v.id {
+			if c.versions[n-1].id == v.id {
 				continue
 			}
-			if n == 1 {
-				return nil, fmt.Errorf("%w: expected the identity of %s, found that of %s", ErrWrongDataset, known.id.Short(), v.id.Short())
-			}
-			return nil, fmt.Errorf("%w: version %d is %s here and %s there; ask the maintainers which one holds",
-				ErrIdentityFork, n, known.id.Short(), v.id.Short())
+			return nil, c.rival(v)
 		}
 		next, err := c.Extend(v)
 		if err != nil {

@@ -144,7 +144,7 @@ func decodeCheckpoint(data []byte) (*Checkpoint, error) {
 		c.Floors = append(c.Floors, f)
 	}
 	if err := d.Close(); err != nil {
-		return nil, fmt.Errorf("%w: the state: %w", ErrInvalidURL, err)
+		return nil, fmt.Errorf("%w: its state is cut, or a letter of it is wrong (%v)", ErrInvalidURL, err)
 	}
 	return c, nil
 }

@@ -126,7 +126,7 @@ func parseCompact(s string) (URL, error) {
 		u.Other.Add(string(name), string(value))
 	}
 	if err := d.Close(); err != nil {
-		return URL{}, fmt.Errorf("%w: %w", ErrInvalidURL, err)
+		return URL{}, fmt.Errorf("%w: it is cut, or a letter of it is wrong (%v)", ErrInvalidURL, err)
 	}
 	if len(state) > 0 {
 		if u.State, err = decodeCheckpoint(state); err != nil {

@@ -93,7 +93,12 @@ func (d *disk) clean() error {
 }
 
 // replace puts a file in place: after a crash at any instant the old one or the new one is there.
-func (d *disk) replace(name string, data []byte) (err error) {
+func (d *disk) replace(name string, data []byte) error {
+	return d.replaceWith(name, func(*os.File) ([]byte, error) { return data, nil })
+}
+
+// replaceWith is replace of what content returns for the new file, which is empty yet.
+func (d *disk) replaceWith(name string, content func(*os.File) ([]byte, error)) error {
 	target := d.path(name)
 	if err := d.makeDirs(filepath.Dir(target), d.path(tempDir)); err != nil {
 		return err
@@ -106,7 +111,10 @@ func (d *disk) replace(name string, data []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	err = d.fill(f, name, data)
+	data, err := content(f)
+	if err == nil {
+		err = d.fill(f, name, data)
+	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}

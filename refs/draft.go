@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 
 	"github.com/constl/constl/object"
@@ -132,8 +133,15 @@ func (s *Store) readDraft(name string) (*SignedIdentity, error) {
 // Amend takes a next version of the identity. If enough have signed it, with the
 // signatures that were known before, it holds from now on, and Amend returns
 // true; otherwise it is kept as a draft, which others are to sign. It fails as
-// [Chain.Consent] does, or with an error that wraps [ErrDrafts].
+// [Chain.Consent] does, or with an error that wraps [ErrDrafts] or [ErrSignedOther].
 func (s *Store) Amend(ctx context.Context, next *SignedIdentity) (bool, error) {
+	lost, err := s.LostVersion(ctx)
+	if err != nil {
+		return false, err
+	}
+	if !lost.IsZero() && lost != next.id {
+		return false, fmt.Errorf("%w: %s", ErrSignedOther, lost)
+	}
 	if _, err := s.Import(ctx, Incoming{Drafts: []*SignedIdentity{next}}); err != nil {
 		return false, err
 	}
@@ -141,33 +149,41 @@ func (s *Store) Amend(ctx context.Context, next *SignedIdentity) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if chain.CurrentID() == next.id {
-		return true, nil
+	done := chain.CurrentID() == next.id
+	if !done {
+		if _, err := chain.Consent(next); err != nil {
+			return false, err
+		}
+		if _, err := s.readDraft(next.id.String()); err != nil {
+			return false, fmt.Errorf("%w: at most %d are kept, and %d that one person alone signed", ErrDrafts, MaxDrafts, maxSolo)
+		}
 	}
-	if _, err := chain.Consent(next); err != nil {
-		return false, err
-	}
-	if _, err := s.readDraft(next.id.String()); err != nil {
-		return false, fmt.Errorf("%w: at most %d are kept, and %d that one person alone signed", ErrDrafts, MaxDrafts, maxSolo)
-	}
-	return false, nil
+	return done, s.noteVersion(ctx, chain, next)
 }
 
-// Decline drops a draft and takes it from nobody again. It fails with an error
-// that wraps [object.ErrNotFound] if there is no such draft.
-func (s *Store) Decline(ctx context.Context, draft object.ID) error {
+// Decline drops a draft and takes it from nobody again. Of a version that proves that
+// the identity has two histories it notes that it is not the one to follow, and of one
+// that this device has signed and nobody has any more that it is given up. It fails
+// with an error that wraps [object.ErrNotFound] if there is none of these.
+func (s *Store) Decline(ctx context.Context, version object.ID) error {
 	unlock, err := s.disk.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if _, err := s.disk.read(draftsDir+"/"+draft.String(), MaxDraftSize+object.IDSize); err != nil {
-		return fmt.Errorf("refs: declining %s: %w", draft.Short(), errors.Join(object.ErrNotFound, err))
+	lost, err := s.LostVersion(ctx)
+	if err != nil {
+		return err
 	}
-	if err := s.disk.replace(declinedDir+"/"+draft.String(), nil); err != nil {
-		return fmt.Errorf("refs: declining %s: %w", draft.Short(), err)
+	_, draftErr := os.Stat(s.disk.path(draftsDir + "/" + version.String()))
+	_, forkErr := os.Stat(s.disk.path(forksDir + "/" + version.String()))
+	if draftErr != nil && forkErr != nil && lost != version {
+		return fmt.Errorf("refs: declining %s: %w", version.Short(), errors.Join(object.ErrNotFound, draftErr))
 	}
-	return s.disk.remove(draftsDir + "/" + draft.String())
+	if err := s.disk.replace(declinedDir+"/"+version.String(), nil); err != nil {
+		return fmt.Errorf("refs: declining %s: %w", version.Short(), err)
+	}
+	return s.disk.remove(draftsDir + "/" + version.String())
 }
 
 // drafting is what becomes of drafts in an import.

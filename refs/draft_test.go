@@ -16,7 +16,7 @@ func pair(t *testing.T) (ana, bo *Key, c *Chain, atAna, atBo *Store) {
 	return ana, bo, c, newTestStore(t, c, ana), newTestStore(t, c, bo)
 }
 
-func draft(t *testing.T, c *Chain, change func(*Identity), keys ...*Key) *SignedIdentity {
+func draft(t testing.TB, c *Chain, change func(*Identity), keys ...*Key) *SignedIdentity {
 	t.Helper()
 	next, err := c.Current().Next(testTime)
 	if err != nil {

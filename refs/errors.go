@@ -18,7 +18,8 @@ var (
 	ErrSignature = fmt.Errorf("%w: invalid signature", ErrUntrusted)
 	// ErrThreshold says that too few of those whose consent is needed signed an identity.
 	ErrThreshold = fmt.Errorf("%w: too few signatures", ErrUntrusted)
-	// ErrIdentityFork says that two different next versions of one identity exist.
+	// ErrIdentityFork says that enough have signed two different next versions of one
+	// identity; see [ForkError].
 	ErrIdentityFork = fmt.Errorf("%w: the identity has two histories", ErrUntrusted)
 	// ErrIdentityChain says that versions of an identity do not follow one another.
 	ErrIdentityChain = fmt.Errorf("%w: broken chain of identities", ErrUntrusted)
@@ -48,6 +49,9 @@ var (
 	// ErrInvalidStatement says that a statement breaks a rule of its kind.
 	ErrInvalidStatement = errors.New("refs: invalid statement")
 
+	// ErrSignedOther says that this device has signed another next version of the identity
+	// than those that are known here: the folder was put back from a backup, or copied.
+	ErrSignedOther = errors.New("refs: this device has signed another change to the identity, which is not known here")
 	// ErrDrafts says that no further change to the identity can wait for signatures.
 	ErrDrafts = errors.New("refs: too many changes to the identity wait for signatures")
 

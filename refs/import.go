@@ -44,6 +44,7 @@ type Report struct {
 	Gaps          []Gap          // logs left as they were, for the statements between are missing
 	Refused       []LogID        // logs left out, for there are too many of their kind
 	Equivocations []Equivocation // proofs that were new
+	Forks         []object.ID    // versions that newly prove that the identity has two histories
 	// Restarted reports that a peer had later statements of this very copy: the
 	// folder was restored or copied. It keeps its refs and goes on in a new log.
 	Restarted bool
@@ -51,8 +52,8 @@ type Report struct {
 
 // Import verifies all that came against the identity and then stores what is new.
 // If anything breaks a rule of trust nothing is stored, and the error wraps
-// [ErrUntrusted] (among it [ErrWrongDataset], [ErrIdentityFork], [ErrThreshold])
-// or [ErrUnknownIdentity]. After a crash, any part of what came may be stored;
+// [ErrUntrusted] (among it [ErrWrongDataset], [ErrThreshold]) or [ErrUnknownIdentity];
+// of a [*ForkError] the proof alone is kept (see [Store.Forks]). After a crash, any part of what came may be stored;
 // importing it again completes it.
 func (s *Store) Import(ctx context.Context, in Incoming) (*Report, error) {
 	unlock, err := s.disk.lock(ctx)
@@ -64,8 +65,13 @@ func (s *Store) Import(ctx context.Context, in Incoming) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	chain, err := old.merge(in.Identities)
+	chain, err := old.Merge(in.Identities)
 	if err != nil {
+		var fork *ForkError
+		if errors.As(err, &fork) {
+			_, kerr := s.keepForks([]*SignedIdentity{fork.Other})
+			err = errors.Join(err, kerr)
+		}
 		return nil, err
 	}
 	drafts, err := s.uniteDrafts(ctx, chain, in.Drafts)
@@ -95,6 +101,10 @@ func (s *Store) Import(ctx context.Context, in Incoming) (*Report, error) {
 		return nil, err
 	}
 	if err := s.writeDrafts(drafts); err != nil {
+		return nil, err
+	}
+	// Who follows one history hands on the other in the place of a draft.
+	if im.report.Forks, err = s.keepForks(chain.forked(in.Drafts)); err != nil {
 		return nil, err
 	}
 	return &im.report, nil

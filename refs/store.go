@@ -25,7 +25,8 @@ const (
 	logsDir     = "logs"     // one file a log
 	proofsDir   = "proofs"   // one file a log that split
 	draftsDir   = "drafts"   // one file a next version that waits for signatures
-	declinedDir = "declined" // one empty file a draft that is not wanted
+	declinedDir = "declined" // one empty file a draft, or second history, that is not wanted
+	forksDir    = "forks"    // one file a version that enough signed beside the one of its number
 )
 
 const defaultMaxStrangers = 1024
@@ -98,7 +99,7 @@ func Create(ctx context.Context, dir string, chain *Chain, opts *Options) (*Stor
 		return nil, fmt.Errorf("%w: %s", ErrExists, dir)
 	}
 	// Without the format file, whatever else is there was left by a Create cut short.
-	for _, name := range []string{identityDir, logsDir, proofsDir, draftsDir, declinedDir, ownFile} {
+	for _, name := range []string{identityDir, logsDir, proofsDir, draftsDir, declinedDir, forksDir, ownFile} {
 		if err := os.RemoveAll(s.disk.path(name)); err != nil {
 			return nil, fmt.Errorf("refs: making room: %w", err)
 		}

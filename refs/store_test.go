@@ -201,6 +201,59 @@ func TestCopiedAndRestoredFoldersStartANewLog(t *testing.T) {
 	}
 }
 
+// A backup that has the folder and the device's memory of what it signed agrees with
+// itself. The memory knows that it is a copy.
+func TestRestoredFolderAndJournalStartANewLog(t *testing.T) {
+	ctx, k, journal := context.Background(), testKey(1), t.TempDir()
+	dir := filepath.Join(t.TempDir(), "refs")
+	s, err := Create(ctx, dir, soloChain(t, k), options(k, journal))
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored := func(s *Store) bool {
+		t.Helper()
+		doubt, err := s.Restored(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doubt
+	}
+	if restored(s) {
+		t.Error("a new copy takes itself for an old one")
+	}
+	one := mustUpdate(t, s, move("", "a"))
+	backup, memory, asking := copyFolder(t, dir), copyFolder(t, journal), copyFolder(t, dir)
+	two := mustUpdate(t, s, move("a", "b"))
+	if restored(s) {
+		t.Error("the copy that was saved takes itself for the backup")
+	}
+	old, err := Open(ctx, backup, options(k, memory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !restored(old) {
+		t.Error("the backup does not know itself")
+	}
+	next := mustUpdate(t, old, move("a", "c"))
+	if next.Statement().Log == one.Statement().Log {
+		t.Fatal("the backup signed on in the log that went on without it")
+	}
+	if restored(old) {
+		t.Error("the new log is in doubt, too")
+	}
+	if r := mustImport(t, s, Incoming{Statements: headsOf(t, old)}); len(r.Equivocations) > 0 {
+		t.Error("the backup contradicts what was said after it was made")
+	}
+	// One that asks a peer first learns what it had said.
+	asked, err := Open(ctx, asking, options(k, copyFolder(t, memory)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := mustImport(t, asked, Incoming{Statements: []*SignedStatement{two}}); !r.Restarted || restored(asked) {
+		t.Errorf("report %+v", r)
+	}
+}
+
 func headsOf(t testing.TB, s *Store) []*SignedStatement {
 	var heads []*SignedStatement
 	for _, l := range mustView(t, s).Logs() {

@@ -19,7 +19,8 @@ type Log struct {
 	Counts *SignedStatement
 	// Ended reports that the identity closed the log.
 	Ended bool
-	// Held reports that the log split and no identity has settled that yet.
+	// Held reports that the log split and no identity has settled that yet, or that this
+	// is so of another log of the same listed device (FORMAT.md §5.3).
 	Held bool
 	// Proof shows how the log split; nil if it did not.
 	Proof *Equivocation
@@ -84,6 +85,7 @@ func (s *Store) View(ctx context.Context) (*View, error) {
 	for i := range v.logs {
 		v.logs[i].judge(v.chain.Current(), runs[i])
 	}
+	v.holdDevices()
 	slices.SortFunc(v.logs, func(a, b Log) int { return a.ID.Compare(b.ID) })
 	return v, nil
 }
@@ -117,6 +119,23 @@ func (l *Log) judge(id *Identity, r run) {
 		l.Counts = l.Head
 	}
 	l.Held = l.Held || l.Proof != nil
+}
+
+// holdDevices takes their voice from the listed devices of which a log split: whoever
+// has such a key uses it in two places. A stranger's device has none, and its
+// proposals stand each for itself.
+func (v *View) holdDevices() {
+	split := make(map[PeerID]bool)
+	for _, l := range v.logs {
+		if _, listed := v.chain.Current().Person(l.ID.Signer); listed && l.Held {
+			split[l.ID.Signer] = true
+		}
+	}
+	for i := range v.logs {
+		if l := &v.logs[i]; split[l.ID.Signer] {
+			l.Held, l.Counts = true, nil
+		}
+	}
 }
 
 // Chain returns the identity.

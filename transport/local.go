@@ -95,17 +95,27 @@ func (l *Local) Proofs(ctx context.Context) ([]refs.Equivocation, error) {
 	return view.Equivocations(), nil
 }
 
-// Drafts implements [Dataset].
+// Drafts implements [Dataset]: first what proves that the identity has two histories,
+// then the drafts, as many as an offer may hold.
 func (l *Local) Drafts(ctx context.Context) ([]*refs.SignedIdentity, error) {
+	forks, err := l.Refs.Forks(ctx)
+	if err != nil {
+		return nil, err
+	}
 	drafts, err := l.Refs.Drafts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]*refs.SignedIdentity, 0, len(drafts))
+	var list []*refs.SignedIdentity
+	for _, f := range forks {
+		if len(f.Encode()) <= refs.MaxDraftSize {
+			list = append(list, f.SignedIdentity)
+		}
+	}
 	for _, d := range drafts {
 		list = append(list, d.SignedIdentity)
 	}
-	return list, nil
+	return list[:min(len(list), refs.MaxDrafts)], nil
 }
 
 // KnownLogs returns what a [SyncRequest] says of the logs that are known.

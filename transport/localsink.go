@@ -43,7 +43,7 @@ func (s *LocalSink) Store() object.Store { return s.Objects }
 // Offered implements [Sink]. It fails with an error of package refs if the
 // identities or statements cannot be believed, or with Accept's.
 func (s *LocalSink) Offered(ctx context.Context, offer *Offer) (*Plan, error) {
-	chain, err := s.verify(offer)
+	chain, err := s.verify(ctx, offer)
 	if err != nil {
 		return nil, err
 	}
@@ -100,8 +100,9 @@ func (s *LocalSink) checkState(ctx context.Context, chain *refs.Chain, offer *Of
 	return s.State.Check(chain, statements)
 }
 
-// verify returns the chain of identities that the offer leads to.
-func (s *LocalSink) verify(offer *Offer) (*refs.Chain, error) {
+// verify returns the chain of identities that the offer leads to. Of an offer that
+// follows another history of the identity the proof of that is kept, nothing else.
+func (s *LocalSink) verify(ctx context.Context, offer *Offer) (*refs.Chain, error) {
 	if s.Refs == nil {
 		return refs.VerifyChain(offer.Dataset, offer.Identities)
 	}
@@ -112,19 +113,13 @@ func (s *LocalSink) verify(offer *Offer) (*refs.Chain, error) {
 	if chain.Dataset() != offer.Dataset {
 		return nil, fmt.Errorf("%w: %s was offered, %s is here", refs.ErrWrongDataset, offer.Dataset.Short(), chain.Dataset().Short())
 	}
-	for _, v := range offer.Identities {
-		n := v.Identity().Version
-		if n <= chain.Len() {
-			if known := chain.Versions()[n-1]; known.ID() != v.ID() {
-				return nil, fmt.Errorf("%w: two versions %d", refs.ErrIdentityFork, n)
-			}
-			continue
-		}
-		if chain, err = chain.Extend(v); err != nil {
-			return nil, err
+	longer, err := chain.Merge(offer.Identities)
+	if errors.Is(err, refs.ErrIdentityFork) {
+		if _, kept := s.Refs.Import(ctx, refs.Incoming{Identities: offer.Identities}); kept != nil {
+			err = kept
 		}
 	}
-	return chain, nil
+	return longer, err
 }
 
 // signedUnder says whether the statement was signed under a version of the chain.

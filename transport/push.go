@@ -20,8 +20,7 @@ type PushRequest struct {
 	Identities []*refs.SignedIdentity
 	// Statements are offered with all objects that their refs reach. At most [MaxLogs].
 	Statements []*refs.SignedStatement
-	// Drafts are next versions of the identity that wait for signatures, at most
-	// [refs.MaxDrafts].
+	// Drafts are what [Dataset.Drafts] returns, at most [refs.MaxDrafts].
 	Drafts []*refs.SignedIdentity
 }
 

@@ -17,7 +17,9 @@ type Offer struct {
 	Identities []*refs.SignedIdentity  // versions that this side lacked, in order
 	Statements []*refs.SignedStatement // newer ones of known logs, oldest first, and the newest of unknown logs
 	Proofs     []refs.Equivocation
-	Drafts     []*refs.SignedIdentity // next versions of the identity that too few have signed
+	// Drafts are next versions of the identity that too few have signed, and versions
+	// that prove that it has two histories.
+	Drafts []*refs.SignedIdentity
 }
 
 // Plan says what is to be complete before an offer is taken.
@@ -101,7 +103,8 @@ type Dataset interface {
 	Since(ctx context.Context, log refs.LogID, seq uint64) ([]*refs.SignedStatement, error)
 	// Proofs returns the equivocations that are known.
 	Proofs(ctx context.Context) ([]refs.Equivocation, error)
-	// Drafts returns the next versions of the identity that wait for signatures.
+	// Drafts returns what proves that the identity has two histories, and the next
+	// versions of it that wait for signatures: at most [refs.MaxDrafts].
 	Drafts(ctx context.Context) ([]*refs.SignedIdentity, error)
 	// Receive returns the sink for a push by the peer. It fails with an error that
 	// wraps [ErrNotAllowed] and gives the reason if the peer may not push at all.

@@ -134,5 +134,27 @@ func (v *verifier) decode(j *verifyJob) (object.Object, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrForged, j.id, err)
 	}
+	if err := checkSignature(o); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrForged, j.id, err)
+	}
 	return o, nil
+}
+
+// checkSignature makes sure that who is said to have made a commit or tag has signed it.
+func checkSignature(o object.Object) error {
+	switch o.Kind() {
+	case object.KindCommit:
+		c, err := object.DecodeCommit(o)
+		if err != nil {
+			return err
+		}
+		return c.Verify()
+	case object.KindTag:
+		t, err := object.DecodeTag(o)
+		if err != nil {
+			return err
+		}
+		return t.Verify()
+	}
+	return nil
 }

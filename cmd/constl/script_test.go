@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/constl/constl/cmd/constl/internal/cli"
 	"github.com/constl/constl/refs"
@@ -46,6 +47,9 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"replace":   cmdReplace,
 		"damage":    cmdDamage,
 		"copytree":  cmdCopyTree,
+		"linktree":  cmdLinkTree,
+		"compact":   cmdCompact,
+		"fits":      cmdFits,
 		"latin1":    cmdLatin1,
 		"utf16":     cmdUTF16,
 		"crlf":      cmdCRLF,
@@ -346,6 +350,50 @@ func cmdCopyTree(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return os.Chmod(filepath.Join(to, filepath.FromSlash(path)), info.Mode().Perm())
 	}))
+}
+
+// cmdLinkTree: linktree FROM TO makes a folder with the very files of another, as a disk
+// is that was set back as a whole: whatever replaces a file in one leaves it in the other.
+func cmdLinkTree(ts *testscript.TestScript, neg bool, args []string) {
+	from, to := ts.MkAbs(args[0]), ts.MkAbs(args[1])
+	ts.Check(filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rel), 0o700)
+		}
+		return os.Link(path, filepath.Join(to, rel))
+	}))
+}
+
+// cmdCompact: compact URL VAR sets a variable to an address as a QR code has it.
+func cmdCompact(ts *testscript.TestScript, neg bool, args []string) {
+	url, err := refs.ParseURL(args[0])
+	ts.Check(err)
+	ts.Setenv(args[1], url.Compact())
+}
+
+// cmdFits: fits FILE LINES COLUMNS asserts that a text takes no more than that.
+func cmdFits(ts *testscript.TestScript, neg bool, args []string) {
+	var most [2]int
+	for i, text := range args[1:] {
+		var err error
+		most[i], err = strconv.Atoi(text)
+		ts.Check(err)
+	}
+	lines, columns := 0, 0
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		lines++
+		columns = max(columns, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")))
+	}
+	if fits := lines <= most[0] && columns <= most[1]; fits == neg {
+		ts.Fatalf("%d lines and %d columns", lines, columns)
+	}
 }
 
 // cmdDamage: damage PATTERN OFFSET flips a bit of the largest file that matches; a

@@ -299,7 +299,7 @@ func (r *Repo) answer(ctx context.Context, p *Proposal, decision string, at obje
 	if err := r.dropOldAnswers(ctx, said); err != nil {
 		return err
 	}
-	_, err = r.refs.Say(ctx, log, said)
+	_, err = r.say(ctx, log, said)
 	return err
 }
 

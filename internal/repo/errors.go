@@ -66,6 +66,9 @@ var (
 	// ErrSigned says that this device has signed another change to the same
 	// version of the identity: two that are both complete would be two histories.
 	ErrSigned = errors.New("you have signed another change, which still waits for others")
+	// ErrRestored says that this device may have signed another change to the identity
+	// since the backup from which this copy was put back, and that no peer could be asked.
+	ErrRestored = errors.New("this copy was put back from a backup, and no remote could be asked whether you have changed since who may do what")
 	// ErrUnchanged says that a change to the identity changes nothing.
 	ErrUnchanged = errors.New("nothing to change")
 	// ErrNoDraft says that no such change to the identity waits for signatures.

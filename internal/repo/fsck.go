@@ -48,11 +48,13 @@ func (r *Repo) Fsck(ctx context.Context) (*FsckResult, error) {
 	for _, err := range r.refs.Check(ctx) {
 		res.Problems = append(res.Problems, Problem{Text: err.Error()})
 	}
-	splits, err := r.splits(ctx)
-	if err != nil {
-		return nil, err
+	for _, look := range []func(context.Context) ([]Problem, error){r.splits, r.forks} {
+		found, err := look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		res.Problems = append(res.Problems, found...)
 	}
-	res.Problems = append(res.Problems, splits...)
 	roots, err := r.roots(ctx)
 	if err != nil {
 		return nil, err
@@ -96,6 +98,25 @@ func (r *Repo) splits(ctx context.Context) ([]Problem, error) {
 		problems = append(problems, Problem{Text: fmt.Sprintf(
 			"%s's device %s has signed two different histories from number %d on; nothing of them is used. See: constl log --trust",
 			p.Name, log.ID.Signer.Short(), log.Proof.B.Statement().Seq)})
+	}
+	return problems, nil
+}
+
+// forks names the versions of the identity that stand beside those that are followed
+// here, as long as nobody has settled that.
+func (r *Repo) forks(ctx context.Context) ([]Problem, error) {
+	t, err := r.Trust(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var problems []Problem
+	for _, f := range t.Forks {
+		if f.Settled {
+			continue
+		}
+		problems = append(problems, Problem{Text: fmt.Sprintf(
+			"the identity has two histories: its version %d is %s here, and %s for others; both have enough signatures. See: constl log --trust",
+			f.Version, f.Followed.Short(), f.ID.Short())})
 	}
 	return problems, nil
 }

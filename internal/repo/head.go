@@ -63,11 +63,20 @@ func (r *Repo) moveHead(ctx context.Context, h Head, to object.ID) error {
 
 // updateRefs makes the changes by a statement that this device signs.
 func (r *Repo) updateRefs(ctx context.Context, changes ...refs.Change) error {
-	if _, err := r.signer(ctx); err != nil {
+	if err := r.readyToSign(ctx); err != nil {
 		return err
 	}
 	_, err := r.refs.Update(ctx, changes...)
 	return err
+}
+
+// say makes refs all that a log beside this copy's own says, by a statement that this
+// device signs (see [refs.Store.Say]).
+func (r *Repo) say(ctx context.Context, log refs.LogID, said map[refs.Name]object.ID) (*refs.SignedStatement, error) {
+	if err := r.readyToSign(ctx); err != nil {
+		return nil, err
+	}
+	return r.refs.Say(ctx, log, said)
 }
 
 // Ref is a branch or tag of this copy.

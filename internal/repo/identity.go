@@ -33,8 +33,12 @@ type IdentityChange struct {
 // the current one, and this device signs it, as do the further keys. Where more
 // signatures are needed it becomes a draft for the others. It fails with edit's
 // error, with [ErrNoSay] if nobody who signs has a say, with [ErrSigned], with
-// [ErrNothing], or with an error that wraps [refs.ErrInvalidIdentity].
+// [ErrUnchanged], [ErrRestored], or with an error that wraps [refs.ErrInvalidIdentity]
+// or [refs.ErrSignedOther].
 func (r *Repo) ChangeIdentity(ctx context.Context, edit func(*refs.Identity) error, further ...crypto.Signer) (*IdentityChange, error) {
+	if err := r.catchUp(ctx); err != nil {
+		return nil, err
+	}
 	chain, err := r.refs.Chain()
 	if err != nil {
 		return nil, err
@@ -61,6 +65,9 @@ func (r *Repo) ChangeIdentity(ctx context.Context, edit func(*refs.Identity) err
 // by "" if only one waits for this device. It fails with [ErrUnknownRevision] if
 // there is none, [ErrAmbiguous], or as [Repo.ChangeIdentity] does.
 func (r *Repo) ApproveIdentity(ctx context.Context, name string, further ...crypto.Signer) (*IdentityChange, error) {
+	if err := r.catchUp(ctx); err != nil {
+		return nil, err
+	}
 	draft, err := r.draft(ctx, name)
 	if err != nil {
 		return nil, err
@@ -73,13 +80,52 @@ func (r *Repo) ApproveIdentity(ctx context.Context, name string, further ...cryp
 }
 
 // DeclineIdentity drops a draft for good, which is named as in
-// [Repo.ApproveIdentity]. A signature that was given to it stays with the others.
+// [Repo.ApproveIdentity]. A signature that was given to it stays with the others. The
+// name may also be that of a version in [Trust.Forks], which is not to be followed, or
+// of a change that this device has signed and nobody has any more.
 func (r *Repo) DeclineIdentity(ctx context.Context, name string) (object.ID, error) {
-	draft, err := r.draft(ctx, name)
+	id, err := r.undesired(ctx, name)
 	if err != nil {
 		return object.ID{}, err
 	}
-	return draft.ID(), r.refs.Decline(ctx, draft.ID())
+	if id.IsZero() {
+		draft, err := r.draft(ctx, name)
+		if err != nil {
+			return object.ID{}, err
+		}
+		id = draft.ID()
+	}
+	return id, r.refs.Decline(ctx, id)
+}
+
+// undesired finds the version that a name means and that is no draft; zero if there is none.
+func (r *Repo) undesired(ctx context.Context, name string) (object.ID, error) {
+	if _, err := r.signer(ctx); err != nil {
+		return object.ID{}, err
+	}
+	lost, err := r.refs.LostVersion(ctx)
+	if err != nil {
+		return object.ID{}, err
+	}
+	forks, err := r.refs.Forks(ctx)
+	if err != nil {
+		return object.ID{}, err
+	}
+	candidates := []object.ID{lost}
+	for _, f := range forks {
+		candidates = append(candidates, f.ID())
+	}
+	var found object.ID
+	for _, id := range candidates {
+		if id.IsZero() || len(name) < leastKey || !strings.HasPrefix(id.String(), name) {
+			continue
+		}
+		if !found.IsZero() {
+			return object.ID{}, fmt.Errorf("%w: several changes to the identity begin with %s", ErrAmbiguous, name)
+		}
+		found = id
+	}
+	return found, nil
 }
 
 // IdentityDrafts returns the changes that wait for signatures.
@@ -189,6 +235,18 @@ func (r *Repo) signVersion(ctx context.Context, chain *refs.Chain, v *refs.Signe
 	change := describeDraft(chain, refs.Draft{SignedIdentity: v, Consent: consent}, r.speakerID)
 	change.InForce = done
 	return &change, nil
+}
+
+// catchUp makes sure that a copy that was put back from a backup signs no version of
+// the identity beside one that it signed since. It fails with [ErrRestored].
+func (r *Repo) catchUp(ctx context.Context) error {
+	if err := r.readyToSign(ctx); err != nil {
+		return err
+	}
+	if r.restored != nil && len(r.restored.Asked) == 0 && len(r.restored.Silent) > 0 {
+		return ErrRestored
+	}
+	return nil
 }
 
 // signedNoOther fails with [ErrSigned] if this device has signed another draft.

@@ -3,6 +3,9 @@ package repo
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/constl/constl/merge"
 	"github.com/constl/constl/object"
@@ -60,7 +63,7 @@ func (r *Repo) Propose(ctx context.Context, o ProposeOptions) (*ProposeResult, e
 	if err != nil {
 		return nil, err
 	}
-	signed, err := r.refs.Say(ctx, before, map[refs.Name]object.ID{name: tag})
+	signed, err := r.say(ctx, before, map[refs.Name]object.ID{name: tag})
 	if err != nil {
 		return nil, err
 	}
@@ -125,10 +128,7 @@ func (r *Repo) Withdraw(ctx context.Context, digits, to string) (*ProposeResult,
 	if p.State != ProposalWaiting {
 		return nil, fmt.Errorf("proposal %s: %w: it was %s", p.ID(), ErrAnswered, p.State)
 	}
-	if _, err := r.signer(ctx); err != nil {
-		return nil, err
-	}
-	signed, err := r.refs.Say(ctx, p.Log, nil)
+	signed, err := r.say(ctx, p.Log, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -151,8 +151,10 @@ func (r *Repo) pushStatements(ctx context.Context, at Remote, statements ...*ref
 		return res, err
 	}
 	req := &transport.PushRequest{Dataset: at.URL.Dataset, Identities: chain.Versions(), Statements: statements}
-	if req.Drafts, err = (&transport.Local{Store: r.store.Store, Refs: r.refs}).Drafts(ctx); err != nil {
-		return res, err
+	if !aside(statements) {
+		if req.Drafts, err = (&transport.Local{Store: r.store.Store, Refs: r.refs}).Drafts(ctx); err != nil {
+			return res, err
+		}
 	}
 	err = r.dial(ctx, at.URL, key, func(_ refs.Address, conn link.Conn) error {
 		stream, err := conn.OpenStream(ctx)
@@ -165,6 +167,13 @@ func (r *Repo) pushStatements(ctx context.Context, at Remote, statements ...*ref
 		return err
 	})
 	return res, err
+}
+
+// aside reports whether the statements are those of a proposal, which travels by itself.
+func aside(statements []*refs.SignedStatement) bool {
+	return len(statements) == 1 && !slices.ContainsFunc(slices.Collect(maps.Keys(statements[0].Statement().Refs)), func(n refs.Name) bool {
+		return !strings.HasPrefix(string(n), refs.ProposalsPrefix)
+	})
 }
 
 // putTag completes, signs and stores a tag by this device's owner.

@@ -80,6 +80,8 @@ type Repo struct {
 	// sign is that key, and speakerID its public half; nil and zero unless signing.
 	sign      crypto.Signer
 	speakerID refs.PeerID
+	asked     bool // peers are asked for this copy's own log, or were
+	restored  *Restored
 
 	floor int64 // bytes of the disk that stay free of what peers bring; 0 for no matter
 

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,6 +27,9 @@ type FetchResult struct {
 	Split []refs.PeerID
 	// Ended names the devices that went on after the maintainers had ended their logs.
 	Ended []refs.PeerID
+	// Forked says that the identity has two histories, and nobody has decided here which
+	// one to follow (see [Trust.Forks]).
+	Forked bool
 	// Restarted says that this copy was restored or copied, and goes on in a new log.
 	Restarted bool
 	// Identities is how many new versions of the identity came.
@@ -72,6 +76,7 @@ func (r *Repo) Fetch(ctx context.Context, remote string) (*FetchResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.asked = true // what this copy has said elsewhere comes with it
 	chain, err := r.refs.Chain()
 	if err != nil {
 		return nil, err
@@ -96,6 +101,11 @@ func (r *Repo) Fetch(ctx context.Context, remote string) (*FetchResult, error) {
 		return nil, err
 	}
 	stats, err := r.exchange(ctx, at.URL, key, req, r.sinkFor(sink, req))
+	if errors.Is(err, refs.ErrWrongIdentity) {
+		// The peer may follow another history of the identity: its versions tell.
+		req.IdentityVersion = 0
+		stats, err = r.exchange(ctx, at.URL, key, req, r.sinkFor(sink, req))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +136,11 @@ func (r *Repo) fetched(ctx context.Context, at Remote, stats transport.Stats, re
 			res.Split = append(res.Split, log.ID.Signer)
 		}
 	}
+	forks, err := r.refs.Forks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res.Forked = slices.ContainsFunc(forks, func(f refs.Fork) bool { return !f.Settled })
 	return res, r.takeTags(ctx, up)
 }
 

@@ -13,6 +13,7 @@ import (
 // Trust is who has signed what in a dataset, and what follows from it.
 type Trust struct {
 	Versions []TrustVersion `json:"identity"`
+	Forks    []TrustFork    `json:"forks"`
 	Logs     []TrustLog     `json:"logs"`
 	Refs     []TrustRef     `json:"refs"`
 }
@@ -26,11 +27,19 @@ type TrustVersion struct {
 	Changes []string  `json:"changes"` // in the version before
 }
 
+// TrustFork is a version of the identity that enough have signed although another one
+// of its number is followed here.
+type TrustFork struct {
+	TrustVersion
+	Followed object.ID `json:"followed"` // the version of that number that is followed here
+	Settled  bool      `json:"settled"`  // somebody has decided here not to follow this one
+}
+
 // The states of a log.
 const (
 	LogCounts   = "counts"   // its newest statement
 	LogEnded    = "ended"    // the identity ends it; a statement up to there counts, if any
-	LogHeld     = "held"     // it split, and nothing of it counts until that is settled
+	LogHeld     = "held"     // it or another log of its device split, and nothing counts until that is settled
 	LogStranger = "stranger" // its device is not listed, so nothing of it counts
 	LogDamaged  = "damaged"  // its file cannot be read
 )
@@ -87,7 +96,11 @@ func (r *Repo) Trust(ctx context.Context) (*Trust, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Trust{Versions: trustVersions(view.Chain())}
+	forks, err := r.refs.Forks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := &Trust{Versions: trustVersions(view.Chain()), Forks: trustForks(view.Chain(), forks)}
 	own, _ := view.Own()
 	for _, log := range view.Logs() {
 		t.Logs = append(t.Logs, trustLog(view.Chain().Current(), log, own))
@@ -116,29 +129,45 @@ func (r *Repo) canonical(ctx context.Context, view *refs.View, name refs.Name) (
 func trustVersions(chain *refs.Chain) []TrustVersion {
 	var list []TrustVersion
 	before := &refs.Identity{}
-	for i, v := range chain.Versions() {
-		t := TrustVersion{Version: i + 1, ID: v.ID(), Time: v.Identity().Time, Signed: []string{}, Changes: []string{}}
-		for _, key := range v.Signers() {
-			name := key.Short()
-			if slices.Contains(before.Recovery.Keys, key) {
-				name = "the recovery key " + name
-			}
-			for _, id := range []*refs.Identity{before, v.Identity()} {
-				if p, ok := id.Person(key); ok {
-					name = p.Name
-				}
-			}
-			if !slices.Contains(t.Signed, name) {
-				t.Signed = append(t.Signed, name)
-			}
-		}
-		if i > 0 {
-			t.Changes = identityWords(before, v.Identity())
-		}
+	for _, v := range chain.Versions() {
+		list = append(list, trustVersion(before, v))
 		before = v.Identity()
-		list = append(list, t)
 	}
 	return list
+}
+
+func trustForks(chain *refs.Chain, forks []refs.Fork) []TrustFork {
+	list := []TrustFork{}
+	versions := chain.Versions()
+	for _, f := range forks {
+		n := f.Identity().Version
+		list = append(list, TrustFork{trustVersion(versions[n-2].Identity(), f.SignedIdentity), versions[n-1].ID(), f.Settled})
+	}
+	return list
+}
+
+// trustVersion describes a version after the one before, which is empty for the first.
+func trustVersion(before *refs.Identity, v *refs.SignedIdentity) TrustVersion {
+	next := v.Identity()
+	t := TrustVersion{Version: next.Version, ID: v.ID(), Time: next.Time, Signed: []string{}, Changes: []string{}}
+	for _, key := range v.Signers() {
+		name := key.Short()
+		if slices.Contains(before.Recovery.Keys, key) {
+			name = "the recovery key " + name
+		}
+		for _, id := range []*refs.Identity{before, next} {
+			if p, ok := id.Person(key); ok {
+				name = p.Name
+			}
+		}
+		if !slices.Contains(t.Signed, name) {
+			t.Signed = append(t.Signed, name)
+		}
+	}
+	if next.Version > 1 {
+		t.Changes = identityWords(before, next)
+	}
+	return t
 }
 
 func trustLog(id *refs.Identity, log refs.Log, own refs.LogID) TrustLog {

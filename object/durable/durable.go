@@ -25,6 +25,11 @@ func Rename(from, to string) error { return rename(from, to) }
 // SyncDir makes the names in a folder durable, where the system can.
 func SyncDir(dir string) error { return syncDir(dir) }
 
+// FileNumber returns the number by which the file system knows an open file: it stays
+// when the file is renamed, and a copy of the file, as one put back from a backup,
+// has another. It is 0 where the system has none.
+func FileNumber(f *os.File) (uint64, error) { return fileNumber(f) }
+
 // WriteDerived is WriteFile without permissions of its own and without a sync: for
 // what can be made again, and whose reader finds out whether it is whole.
 func WriteDerived(path string, data []byte) error {

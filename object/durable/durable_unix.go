@@ -40,3 +40,14 @@ func syncDir(dir string) error {
 	}
 	return err
 }
+
+func fileNumber(f *os.File) (uint64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(stat.Ino), nil
+	}
+	return 0, nil
+}

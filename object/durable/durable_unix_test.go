@@ -59,3 +59,34 @@ func TestWriteFileReplacesAndLeavesNothingElse(t *testing.T) {
 		t.Errorf("left behind: %v", entries)
 	}
 }
+
+func TestFileNumberTellsACopyFromTheFile(t *testing.T) {
+	dir := t.TempDir()
+	number := func(name string) uint64 {
+		f, err := os.Open(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		n, err := FileNumber(f)
+		if err != nil || n == 0 {
+			t.Fatalf("number %d, %v", n, err)
+		}
+		return n
+	}
+	for _, name := range []string{"file", "copy"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("the same"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := number("file")
+	if number("copy") == first {
+		t.Error("a copy has the number of the file")
+	}
+	if err := Rename(filepath.Join(dir, "file"), filepath.Join(dir, "renamed")); err != nil {
+		t.Fatal(err)
+	}
+	if number("renamed") != first {
+		t.Error("a renamed file has another number")
+	}
+}

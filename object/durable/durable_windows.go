@@ -36,3 +36,11 @@ func rename(from, to string) error {
 
 // syncDir does nothing: Windows has no call to sync a folder.
 func syncDir(string) error { return nil }
+
+func fileNumber(f *os.File) (uint64, error) {
+	var info windows.ByHandleFileInformation
+	if err := windows.GetFileInformationByHandle(windows.Handle(f.Fd()), &info); err != nil {
+		return 0, err
+	}
+	return uint64(info.FileIndexHigh)<<32 | uint64(info.FileIndexLow), nil
+}

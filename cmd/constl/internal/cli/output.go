@@ -120,7 +120,9 @@ func (c *command) open(use func(*repo.Repo) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(use(r), r.Close())
+	err = use(r)
+	c.noteRestored(r)
+	return errors.Join(err, r.Close())
 }
 
 func (c *command) options(report repo.Progress) *repo.Options {

@@ -80,7 +80,11 @@ func (c *command) reportFetch(res *repo.FetchResult) {
 		c.note("  warning: the device %s went on after it was closed (lost, or replaced); nothing of that is used\n", peer.Short())
 	}
 	if res.Restarted {
-		c.note("  this copy had said more than it knew of (restored from a backup, or copied): it goes on in a new log\n")
+		c.note("  this copy had said more than it knew of (restored from a backup, or copied): it goes on in a new log.\n" +
+			"  If you have done neither, somebody else has your key: constl key rotate\n")
+	}
+	if res.Forked {
+		c.note("  warning: who may do what has two histories that contradict each other; see constl log --trust\n")
 	}
 	if res.Identities > 0 {
 		c.note("  who may do what has changed; see constl log --trust\n")

@@ -16,7 +16,7 @@ func (c *command) logTrust(r *repo.Repo) error {
 		return err
 	}
 	if c.asJSON() {
-		t.Logs, t.Refs = notNil(t.Logs), notNil(t.Refs)
+		t.Logs, t.Refs, t.Forks = notNil(t.Logs), notNil(t.Refs), notNil(t.Forks)
 		return c.printJSON(t)
 	}
 	c.print("%s\n", c.style(bold, "Identity"))
@@ -25,6 +25,9 @@ func (c *command) logTrust(r *repo.Repo) error {
 		for _, w := range v.Changes {
 			c.print("    - %s\n", w)
 		}
+	}
+	for _, f := range t.Forks {
+		c.printFork(f)
 	}
 	c.print("%s\n", c.style(bold, "Logs"))
 	for _, log := range t.Logs {
@@ -35,6 +38,37 @@ func (c *command) logTrust(r *repo.Repo) error {
 		c.printTrustRef(ref)
 	}
 	return nil
+}
+
+// printFork shows a second history of the identity, and how to get out of it.
+func (c *command) printFork(f repo.TrustFork) {
+	if f.Settled {
+		c.print("  %s\n", c.style(faint, fmt.Sprintf("another version %d, %s, was signed too, and is not followed here", f.Version, f.ID.Short())))
+		return
+	}
+	c.print("  %s\n", c.style(red, fmt.Sprintf("two histories: there is another version %d, and both have enough signatures", f.Version)))
+	c.print("    followed here: %s\n", f.Followed)
+	c.print("    the other:     %s  %s  signed by %s\n", f.ID, dayText(f.Time), strings.Join(f.Signed, ", "))
+	for _, w := range f.Changes {
+		c.print("      - %s\n", w)
+	}
+	c.print("    Ask the maintainers which of them holds. If it is the one here: constl maintainer decline %s\n", f.ID.Short())
+	c.print("    If it is the other: constl clone URL NEWFOLDER, from somebody who follows it; nothing in this folder is lost\n")
+}
+
+// noteRestored tells of a copy that was found to be put back from a backup.
+func (c *command) noteRestored(r *repo.Repo) {
+	found := r.Restored()
+	if found == nil {
+		return
+	}
+	c.note("  this copy was put back from a backup, or copied: you may have signed more in it than it knows. It goes on in a new log\n")
+	if len(found.Asked) > 0 {
+		c.note("  asked %s what that was; take it over with: constl pull\n", strings.Join(found.Asked, ", "))
+	}
+	if len(found.Silent) > 0 {
+		c.note("  could not ask %s what that was; get it later with: constl pull\n", strings.Join(found.Silent, ", "))
+	}
 }
 
 func dayText(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.DateOnly) }
@@ -60,7 +94,11 @@ func (c *command) printTrustLog(log repo.TrustLog) {
 	case repo.LogDamaged:
 		c.print("%s\n", c.style(red, "its file is damaged; the next pull gets it again"))
 	case repo.LogHeld:
-		c.print("%s\n", c.style(red, "signed two different histories; held until a maintainer settles it"))
+		text := "signed two different histories; held until a maintainer settles it"
+		if len(log.Split) == 0 {
+			text = "held, since this device signed two different histories in another log"
+		}
+		c.print("%s\n", c.style(red, text))
 	}
 	for _, s := range log.Split {
 		c.print("    number %d, %s, statement %s\n", s.Seq, dayText(s.Time), s.ID.Short())
@@ -68,7 +106,7 @@ func (c *command) printTrustLog(log repo.TrustLog) {
 			c.print("      %s at %s\n", name, target.Short())
 		}
 	}
-	if log.State == repo.LogHeld {
+	if log.State == repo.LogHeld && len(log.Split) > 0 {
 		c.print("    settle it: constl maintainer settle %s (--keep STATEMENT lets one of the two count)\n", log.ID)
 	}
 }
