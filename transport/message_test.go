@@ -46,6 +46,12 @@ func TestGolden(t *testing.T) {
 			"0100" + hexID("d") + "01" + "ac02" + "00"},
 		{"end", (&endMessage{status: endMissing, objects: 7, missing: 1}).encode(), "02070100"},
 		{"result", (&resultMessage{statements: 2}).encode(), "0200"},
+		{"result with a remark", (&resultMessage{statements: 1, extensions: []extension{{tagRemark, []byte("ok")}}}).encode(), "010101026f6b"},
+		{"pair", (&pairMessage{version: Version, dataset: object.Sum([]byte("d")), name: "desk", proof: object.Sum([]byte("p")), commitment: object.Sum([]byte("c"))}).encode(),
+			"01" + hexID("d") + "046465736b" + hexID("p") + hexID("c") + "00"},
+		{"paired", (&pairedMessage{inForce: true, version: 300}).encode(), "01ac0200"},
+		{"bundle", (&bundleMessage{version: Version, dataset: object.Sum([]byte("d")), maker: refs.PeerID{31: 9}, wants: []object.ID{object.Sum([]byte("w"))}}).encode(),
+			"0100" + hexID("d") + zeros(31) + "09" + "01" + hexID("w") + "00" + "00"},
 		{"error", (&errorMessage{code: 2, text: "no"}).encode(), "02026e6f"},
 		{"object", raw(object.New(object.KindChunk, []byte("w"))).Append(append([]byte(nil), id[:]...)), hexID("w") + "000177"},
 	} {

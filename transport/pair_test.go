@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/constl/constl/object"
@@ -152,6 +153,23 @@ func FuzzDecodePair(f *testing.F) {
 		}
 		if m, err := decodePaired(body); err == nil && !bytes.Equal(m.encode(), body) {
 			t.Fatal("another encoding of a paired frame")
+		}
+	})
+}
+
+func FuzzParsePairSecret(f *testing.F) {
+	f.Add(PairSecret{1, 2, 3}.String())
+	f.Add(strings.ToUpper(PairSecret{0xab}.String()))
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := ParsePairSecret(text)
+		if err != nil {
+			if !errors.Is(err, refs.ErrInvalidURL) || s != (PairSecret{}) {
+				t.Fatalf("%q: %v", text, err)
+			}
+			return
+		}
+		if s.String() != text {
+			t.Fatalf("%q is written as %q", text, s)
 		}
 	})
 }
