@@ -56,8 +56,10 @@ func (r *Repo) GC(ctx context.Context) (*GCResult, error) {
 	if err := os.RemoveAll(r.path(tracesDir)); err != nil {
 		return res, fmt.Errorf("removing what was only a saving: %w", err)
 	}
-	if err := r.openStatCache().dropStale(ctx, r.store.Store); err != nil {
-		return nil, err
+	for _, prefix := range []string{statPrefix, sumPrefix} {
+		if err := r.openCache(prefix).dropStale(ctx, r.store.Store); err != nil {
+			return nil, err
+		}
 	}
 	res.After, err = r.store.Stats()
 	return res, err

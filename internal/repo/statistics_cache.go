@@ -12,14 +12,15 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// statCache keeps what was computed of segments. It lies in the store's folder
-// cache, in files that are each written once: "stats-", the BLAKE3 of what is in
-// it, as zstd; uncompressed a row of entries, each the key, the row group that the
-// segment stood in, the length of the sketch as four bytes, the least significant
-// first, and the sketch. A file that is damaged is as good as none, and each of
-// them can be removed at any time.
+// statCache keeps what was computed of segments: sketches, or what rules about
+// tables sum up. It lies in the store's folder cache, in files that are each written
+// once: the prefix, the BLAKE3 of what is in it, as zstd; uncompressed a row of
+// entries, each the key, the row group that the segment stood in, the length of the
+// sketch as four bytes, the least significant first, and the sketch. A file that is
+// damaged is as good as none, and each of them can be removed at any time.
 type statCache struct {
-	dir string
+	dir    string
+	prefix string // of the files' names
 
 	mu    sync.Mutex
 	files []string
@@ -34,14 +35,17 @@ type cachedSketch struct {
 
 const (
 	cacheDir     = "cache"
-	statPrefix   = "stats-"
-	maxStatFiles = 8       // with more, all become one
-	maxStatSize  = 1 << 30 // bytes of a file, uncompressed, that are read at most
+	statPrefix   = "stats-" // sketches
+	sumPrefix    = "sums-"  // what rules about tables sum up
+	maxStatFiles = 8        // with more, all become one
+	maxStatSize  = 1 << 30  // bytes of a file, uncompressed, that are read at most
 )
 
-func (r *Repo) openStatCache() *statCache {
-	c := &statCache{dir: r.path(cacheDir), known: make(map[object.ID]cachedSketch), fresh: make(map[object.ID]cachedSketch)}
-	c.files, _ = filepath.Glob(filepath.Join(c.dir, statPrefix+"*")) // fails for bad patterns only
+func (r *Repo) openStatCache() *statCache { return r.openCache(statPrefix) }
+
+func (r *Repo) openCache(prefix string) *statCache {
+	c := &statCache{dir: r.path(cacheDir), prefix: prefix, known: make(map[object.ID]cachedSketch), fresh: make(map[object.ID]cachedSketch)}
+	c.files, _ = filepath.Glob(filepath.Join(c.dir, c.prefix+"*")) // fails for bad patterns only
 	for _, name := range c.files {
 		if !c.read(name) {
 			_ = os.Remove(name) // damaged: what is in it is computed again
@@ -62,7 +66,7 @@ func (c *statCache) read(name string) bool {
 	}
 	defer dec.Close()
 	data, err = dec.DecodeAll(data, nil)
-	if err != nil || filepath.Base(name) != statPrefix+object.Sum(data).String() {
+	if err != nil || filepath.Base(name) != c.prefix+object.Sum(data).String() {
 		return false
 	}
 	const head = 2*object.IDSize + 4
@@ -140,7 +144,7 @@ func (c *statCache) write(entries map[object.ID]cachedSketch) string {
 		return ""
 	}
 	defer enc.Close()
-	name := filepath.Join(c.dir, statPrefix+object.Sum(data).String())
+	name := filepath.Join(c.dir, c.prefix+object.Sum(data).String())
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return ""
 	}

@@ -113,12 +113,12 @@ func FuzzStatisticsCache(f *testing.F) {
 		if err := os.WriteFile(name, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		c := &statCache{dir: dir, known: make(map[object.ID]cachedSketch)}
+		c := &statCache{dir: dir, prefix: statPrefix, known: make(map[object.ID]cachedSketch)}
 		if !c.read(name) {
 			return
 		}
 		again := c.write(c.known)
-		o := &statCache{dir: dir, known: make(map[object.ID]cachedSketch)}
+		o := &statCache{dir: dir, prefix: statPrefix, known: make(map[object.ID]cachedSketch)}
 		if again == "" || !o.read(again) || len(o.known) != len(c.known) {
 			t.Fatalf("%d sketches were read, %d of them again", len(c.known), len(o.known))
 		}

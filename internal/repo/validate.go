@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 
 	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/internal/validate"
@@ -48,7 +50,7 @@ func (r *Repo) Validate(ctx context.Context, o ValidateOptions) (*validate.Repor
 	if err != nil {
 		return nil, err
 	}
-	v := &validation{objects: objects, base: base, paths: o.Paths, since: o.Since != "", limit: o.Limit, progress: r.o.Progress}
+	v := &validation{r: r, objects: objects, base: base, paths: o.Paths, since: o.Since != "", limit: o.Limit}
 	if o.Rev != "" {
 		if v.now, err = r.stateAt(ctx, o.Rev); err != nil {
 			return nil, err
@@ -79,7 +81,7 @@ func (r *Repo) ValidateTrees(ctx context.Context, objects object.Reader, tree, b
 	if err != nil {
 		return nil, err
 	}
-	v := &validation{objects: objects, now: now, base: before, since: changedOnly, progress: r.o.Progress}
+	v := &validation{r: r, objects: objects, now: now, base: before, since: changedOnly}
 	return v.run(ctx)
 }
 
@@ -169,13 +171,13 @@ func (r *Repo) parentState(ctx context.Context, rev string) (*fileSet, error) {
 
 // validation is one run of the checks.
 type validation struct {
+	r         *Repo
 	objects   object.Reader
 	now, base *fileSet
 	paths     []string
 	since     bool
 	limit     int
 	folder    string // where datapackage.json stands, if it is the folder's
-	progress  Progress
 }
 
 func (v *validation) run(ctx context.Context) (*validate.Report, error) {
@@ -217,10 +219,34 @@ func (v *validation) run(ctx context.Context) (*validate.Report, error) {
 			in.Tables = append(in.Tables, t)
 		}
 	}
-	return validate.Run(ctx, in, &validate.Options{
-		Limit:    v.limit,
-		Progress: func(done, total int64) { v.progress("checking rows", done, total) },
+	cache := &sumCache{open: sync.OnceValue(func() *statCache { return v.r.openCache(sumPrefix) })}
+	report, err := validate.Run(ctx, in, &validate.Options{
+		Limit: v.limit, Cache: cache,
+		Progress: func(done, total int64) { v.r.o.Progress("checking rows", done, total) },
 	})
+	if err == nil && cache.used.Load() {
+		cache.open().save()
+	}
+	return report, err
+}
+
+// sumCache is read when it is first asked for: without rules about tables it is not.
+// It implements [validate.Cache].
+type sumCache struct {
+	open func() *statCache
+	used atomic.Bool
+}
+
+// Get implements [validate.Cache].
+func (c *sumCache) Get(key object.ID) ([]byte, bool) {
+	c.used.Store(true)
+	return c.open().Get(key)
+}
+
+// Put implements [validate.Cache].
+func (c *sumCache) Put(key, group object.ID, data []byte) {
+	c.used.Store(true)
+	c.open().Put(key, group, data)
 }
 
 // table opens the table at a path; nil if there is none.

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"context"
+	"slices"
 
 	"github.com/constl/constl/internal/expr"
 	"github.com/constl/constl/tabular"
@@ -36,42 +37,27 @@ func (p *plan) planChangeRule(vars []expr.Variable, d *ruleDecl) error {
 	return nil
 }
 
-// checkChanges evaluates the rules about changes, and looks for damage in them.
-func (p *plan) checkChanges(ctx context.Context, found *tallies) error {
-	if p.base == nil || p.base.ID == p.table.ID {
+// compare goes through what became of the table since its base: it looks for damage,
+// evaluates the rules about changes, and with changedOnly notes what has to be
+// checked.
+func (p *plan) compare(ctx context.Context, changedOnly bool, found *tallies) error {
+	if p.base == nil {
 		return nil
 	}
-	diff, err := tabular.Compare(ctx, p.base, p.table, nil)
+	p.sure = make([]bits, len(p.columns))
+	j := p.newChangeJudge()
+	changed, err := compareBase(ctx, p.base, p.table, func(ch *tabular.Change) error {
+		p.judgeDamage(ch, found)
+		if len(p.changeRules) == 0 {
+			return nil
+		}
+		return j.judge(ctx, ch, found)
+	})
 	if err != nil {
 		return err
 	}
-	width := len(p.columns)
-	oldCols := make([]int, width) // where the base has each column, -1 if nowhere
-	for i := range oldCols {
-		oldCols[i] = p.base.Schema.Column(p.table.Schema.Fields[i].ID)
-	}
-	old, now := &rowLook{t: p.base, text: p.text}, &rowLook{t: p.table, text: p.text}
-	columns := make([]expr.Column, 2*width+1)
-	for ch, err := range diff.Changes(ctx, nil) {
-		if err != nil {
-			return err
-		}
-		p.judgeDamage(&ch, found)
-		if len(p.changeRules) == 0 {
-			continue
-		}
-		if err := p.fillVersion(ctx, columns[:width], old, ch.RowA, oldCols); err != nil {
-			return err
-		}
-		if err := p.fillVersion(ctx, columns[width:2*width], now, ch.RowB, nil); err != nil {
-			return err
-		}
-		var word tabular.Cells
-		word.Append([]byte(ch.Kind))
-		columns[2*width] = expr.Column{Kind: expr.Text, Texts: word}
-		if err := p.judgeChange(ctx, columns, &ch, found); err != nil {
-			return err
-		}
+	if changedOnly {
+		p.changed = changed
 	}
 	for _, r := range p.changeRules {
 		r.reportStopped(found)
@@ -79,22 +65,53 @@ func (p *plan) checkChanges(ctx context.Context, found *tallies) error {
 	return nil
 }
 
-// fillVersion reads one version of a row; row is -1 if there is none.
-func (p *plan) fillVersion(ctx context.Context, columns []expr.Column, look *rowLook, row int64, cols []int) error {
-	for i := range columns {
-		at := i
-		if cols != nil {
-			at = cols[i]
+// changeJudge evaluates the rules about changes, row after row.
+type changeJudge struct {
+	p        *plan
+	oldCols  []int // where the base has each column, -1 if nowhere
+	needed   []int // the variables that the rules speak of
+	old, now *rowLook
+	columns  []expr.Column // the old values, the new ones, and the word for the change
+}
+
+func (p *plan) newChangeJudge() *changeJudge {
+	width := len(p.columns)
+	j := &changeJudge{p: p, oldCols: make([]int, width), columns: make([]expr.Column, 2*width+1),
+		old: &rowLook{t: p.base, text: p.text}, now: &rowLook{t: p.table, text: p.text}}
+	for i := range j.oldCols {
+		j.oldCols[i] = p.base.Schema.Column(p.table.Schema.Fields[i].ID)
+	}
+	for _, r := range p.changeRules {
+		j.needed = append(j.needed, r.program.Uses()...)
+	}
+	slices.Sort(j.needed)
+	j.needed = slices.Compact(j.needed)
+	return j
+}
+
+// fill reads the values of a row that the rules need.
+func (j *changeJudge) fill(ctx context.Context, ch *tabular.Change) error {
+	width := len(j.p.columns)
+	for _, v := range j.needed {
+		if v == 2*width {
+			var word tabular.Cells
+			word.Append([]byte(ch.Kind))
+			j.columns[v] = expr.Column{Kind: expr.Text, Texts: word}
+			continue
 		}
-		c := expr.Column{Kind: p.types[i].kind, Values: []int64{0}, Absent: []bool{true}, Texts: tabular.Cells{Ends: []uint32{0}}}
+		look, row, at, col := j.now, ch.RowB, v-width, v-width
+		if v < width {
+			look, row, at, col = j.old, ch.RowA, j.oldCols[v], v
+		}
+		c := expr.Column{Kind: j.p.types[col].kind, Values: []int64{0}, Absent: []bool{true}, Texts: tabular.Cells{Ends: []uint32{0}}}
 		if row >= 0 && at >= 0 {
 			texts, err := look.cells(ctx, row, []int{at})
 			if err != nil {
 				return err
 			}
-			p.fillCell(&c, i, texts[0])
+			j.p.fillCell(&c, col, texts[0])
 		}
-		columns[i] = c
+		j.columns[v] = c
 	}
 	return nil
 }
@@ -112,17 +129,20 @@ func (p *plan) fillCell(c *expr.Column, col int, text string) {
 	c.Texts.Append([]byte(text))
 }
 
-// judgeChange evaluates the rules for one changed row.
-func (p *plan) judgeChange(ctx context.Context, columns []expr.Column, ch *tabular.Change, found *tallies) error {
-	for _, r := range p.changeRules {
+// judge evaluates the rules for one changed row.
+func (j *changeJudge) judge(ctx context.Context, ch *tabular.Change, found *tallies) error {
+	if err := j.fill(ctx, ch); err != nil {
+		return err
+	}
+	for _, r := range j.p.changeRules {
 		err := r.timed(ctx, func(ctx context.Context) error {
 			var out [1]expr.Verdict
-			if err := r.program.Rows(ctx, columns, nil, out[:]); err != nil {
+			if err := r.program.Rows(ctx, j.columns, nil, out[:]); err != nil {
 				return err
 			}
 			h := hit{row: ch.RowB}
 			if ch.Kind == tabular.RowDeleted {
-				h.text = "a row that was deleted (" + p.keyOf(ch) + "): " + p.checks[r.check].message("")
+				h.text = "a row that was deleted (" + j.p.keyOf(ch) + "): " + j.p.checks[r.check].message("")
 			}
 			switch out[0] {
 			case expr.False:

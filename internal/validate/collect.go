@@ -1,7 +1,6 @@
 package validate
 
 import (
-	"slices"
 	"sort"
 )
 
@@ -55,14 +54,6 @@ func (t *tallies) addText(check int, h hit) {
 	if a.count++; len(a.first) < t.limit {
 		a.first = append(a.first, h)
 	}
-}
-
-// drop takes a finding back, if it is among those that are kept.
-func (t *tallies) drop(check int, row int64) {
-	a := &t.of[check]
-	kept := len(a.first)
-	a.first = slices.DeleteFunc(a.first, func(h hit) bool { return h.row == row })
-	a.count -= int64(kept - len(a.first))
 }
 
 // join adds what was found in later rows.

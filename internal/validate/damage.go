@@ -2,10 +2,12 @@ package validate
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"hash/maphash"
 	"regexp"
 	"slices"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -113,6 +115,10 @@ func (s *scanner) damage(c *columnPlan, cells tabular.Cells, states []state) {
 	if m.slots == nil {
 		*m = memo{maphash.MakeSeed(), make([]memoSlot, memoSlots)}
 	}
+	// What is sure, since the base had another text there, need not be suspected too.
+	sure := func(row int64, t traits) bool {
+		return s.p.sure != nil && s.p.sure[c.col] != nil && t&(traitDate|traitRounded) != 0 && s.p.sure[c.col].has(row)
+	}
 	for i, state := range states {
 		if state != stateValue {
 			continue
@@ -127,7 +133,7 @@ func (s *scanner) damage(c *columnPlan, cells tabular.Cells, states []state) {
 		for k := range st.of {
 			if t&(1<<k) != 0 {
 				st.of[k]++
-				if n, ok := d.checks[1<<k]; ok {
+				if n, ok := d.checks[1<<k]; ok && !sure(row, 1<<k) {
 					s.found.add(n, row, text)
 				}
 			}
@@ -157,37 +163,92 @@ func (s *damageStats) join(o *damageStats, limit int) {
 	}
 }
 
-// decide drops the warnings that the rest of the column speaks against.
-func (d *damagePlan) decide(s *damageStats, found *tallies) {
+// doubtful reports whether the rest of the column must be known to judge what was
+// found.
+func (s *damageStats) doubtful() bool {
+	for _, t := range []traits{traitDate, traitRounded, traitForeign, traitComma, traitPoint} {
+		if s.count(t) > 0 {
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.lengths[:], func(l idLength) bool { return l.rest.count > 0 })
+}
+
+// decideDamage drops the warnings that the rest of the column speaks against.
+func (p *plan) decideDamage(ctx context.Context, stats []damageStats, found *tallies) error {
+	for _, c := range p.columns {
+		if c.damage == nil {
+			continue
+		}
+		own, whole := &stats[c.col], &stats[c.col]
+		if p.changed != nil && own.doubtful() {
+			var err error
+			if whole, err = p.columnStats(ctx, c); err != nil {
+				return err
+			}
+		}
+		c.damage.decide(own, whole, found)
+	}
+	return nil
+}
+
+// columnStats looks at all texts of a column.
+func (p *plan) columnStats(ctx context.Context, c *columnPlan) (*damageStats, error) {
+	all := &damageStats{}
+	var spare sync.Pool
+	quiet := &damagePlan{col: c.col, zeros: c.damage.zeros}
+	plain := &columnPlan{col: c.col, typ: c.typ, missing: c.missing, required: -1, wrongType: c.wrongType, damage: quiet}
+	err := tabular.MapGroups(ctx, p.table, 0, func(ctx context.Context, g *tabular.Group) (*damageStats, error) {
+		s, ok := spare.Get().(*scanner)
+		if !ok {
+			s = newScanner(p)
+		}
+		defer spare.Put(s)
+		s.begin(g)
+		cells, err := g.Cells(ctx, c.col)
+		if err != nil {
+			return nil, err
+		}
+		s.column(plain, cells)
+		return &s.stats[c.col], nil
+	}, func(s *damageStats) error {
+		all.join(s, p.o.Limit)
+		return nil
+	})
+	return all, err
+}
+
+// decide drops the warnings about some cells that the whole column speaks against.
+func (d *damagePlan) decide(own, whole *damageStats, found *tallies) {
 	drop := func(t traits, unless bool) {
 		if n, ok := d.checks[t]; ok && !unless {
 			found.of[n] = tally{}
 		}
 	}
-	few := func(t traits) bool { return s.values >= 4 && s.count(t)*4 <= s.values }
+	few := func(t traits) bool { return whole.values >= 4 && whole.count(t)*4 <= whole.values }
 	drop(traitDate, few(traitDate))
-	drop(traitRounded, s.values >= 2 && s.count(traitRounded)*2 <= s.values)
-	drop(traitForeign, s.count(traitLatin)*10 >= (s.count(traitLatin)+s.count(traitForeign))*9)
-	comma, point := s.count(traitComma), s.count(traitPoint)
-	numbers := (comma+point+s.count(traitDigits))*10 >= s.values*9 && comma > 0 && point > 0
+	drop(traitRounded, whole.values >= 2 && whole.count(traitRounded)*2 <= whole.values)
+	drop(traitForeign, whole.count(traitLatin)*10 >= (whole.count(traitLatin)+whole.count(traitForeign))*9)
+	comma, point := whole.count(traitComma), whole.count(traitPoint)
+	numbers := (comma+point+whole.count(traitDigits))*10 >= whole.values*9 && comma > 0 && point > 0
 	drop(traitComma, numbers && comma <= point)
 	drop(traitPoint, numbers && comma > point)
 	if d.zeros < 0 {
 		return
 	}
 	total, best := int64(0), 0
-	for i := range s.lengths {
-		n := s.lengths[i].zero + s.lengths[i].rest.count
+	for i := range whole.lengths {
+		n := whole.lengths[i].zero + whole.lengths[i].rest.count
 		total += n
-		if n >= s.lengths[best].zero+s.lengths[best].rest.count {
+		if n >= whole.lengths[best].zero+whole.lengths[best].rest.count {
 			best = i
 		}
 	}
-	if l := &s.lengths[best]; total*10 < s.values*9 || l.zero == 0 || (l.zero+l.rest.count)*10 < total*9 {
+	if l := &whole.lengths[best]; total*10 < whole.values*9 || l.zero == 0 || (l.zero+l.rest.count)*10 < total*9 {
 		return
 	}
 	for i := range best {
-		found.merge(d.zeros, s.lengths[i].rest.count, s.lengths[i].rest.first)
+		found.merge(d.zeros, own.lengths[i].rest.count, own.lengths[i].rest.first)
 	}
 }
 
@@ -303,11 +364,10 @@ func (p *plan) judgeDamage(ch *tabular.Change, found *tallies) {
 		if rule == "" || d.onChange[rule] < 0 {
 			continue
 		}
-		for _, t := range []traits{traitDate, traitRounded} { // what is sure need not be suspected too
-			if n, ok := d.checks[t]; ok && p.checks[n].rule == rule {
-				found.drop(n, ch.RowB)
-			}
+		if p.sure[d.col] == nil {
+			p.sure[d.col] = newBits(p.table.Rows)
 		}
+		p.sure[d.col].set(ch.RowB)
 		found.addText(d.onChange[rule], hit{row: ch.RowB, value: string(cell.New), text: fmt.Sprintf("%q was %q before", now, old)})
 	}
 }

@@ -94,7 +94,7 @@ func (p *plan) planForeign(k *foreignKey) (wrong []mistake) {
 // checkKeys checks keys over the whole table, and references.
 func (p *plan) checkKeys(ctx context.Context, found *tallies) error {
 	for i := range p.keys {
-		if p.changed == nil || p.changed.touches(p.table, p.keys[i].cols) {
+		if p.changed == nil || p.changed.touches(p.keys[i].cols) {
 			if err := p.unique(ctx, &p.keys[i], found); err != nil {
 				return err
 			}
@@ -267,7 +267,7 @@ func (p *plan) references(ctx context.Context, f *foreignPlan, found *tallies) e
 		return p.lostTarget(f, found, nil)
 	}
 	lost, err := p.mayLack(ctx, f, target, there)
-	if err != nil || p.changed != nil && !lost && !p.changed.touches(p.table, f.cols) {
+	if err != nil || p.changed != nil && !lost && !p.changed.touches(f.cols) {
 		return err
 	}
 	seed := maphash.MakeSeed()
@@ -318,7 +318,7 @@ func (p *plan) mayLack(ctx context.Context, f *foreignPlan, target *tabular.Tabl
 	case p.changed == nil:
 		return true, nil
 	case f.path == p.path:
-		return p.changed.deleted > 0 || p.changed.alters(target, there), nil
+		return p.changed.deleted > 0 || p.changed.alters(there), nil
 	case p.in.OpenBase == nil:
 		return false, nil
 	}
@@ -330,7 +330,7 @@ func (p *plan) mayLack(ctx context.Context, f *foreignPlan, target *tabular.Tabl
 	if err != nil {
 		return false, err
 	}
-	return changed.deleted > 0 || changed.alters(target, there), nil
+	return changed.deleted > 0 || changed.alters(there), nil
 }
 
 // targetReader reads the keys of the table that is referred to, with what its own

@@ -32,11 +32,13 @@ type plan struct {
 	foreign  []foreignPlan
 	missings [][]string   // by position of the column
 	types    []cellType   // by position of the column
+	fields   []field      // by position of the column: how it is declared
 	changed  *changedRows // nil: every row counts
 
 	labels []labelHit
 
 	damages     []*damagePlan // by position of the column
+	sure        []bits        // by column: rows in which damage is known from a change; nil if none
 	rowRules    []*rowRule
 	tableRules  []*tableRule
 	changeRules []*changeRule
@@ -139,7 +141,7 @@ func columnsOf(t *tabular.Table, names []string) (cols []int, ok bool) {
 func (p *plan) planFields() (wrong []mistake) {
 	names := p.names()
 	p.columns = make([]*columnPlan, len(names))
-	p.missings, p.types = make([][]string, len(names)), make([]cellType, len(names))
+	p.missings, p.types, p.fields = make([][]string, len(names)), make([]cellType, len(names)), make([]field, len(names))
 	taken := make([]bool, len(p.schema.fields))
 	for col, name := range names {
 		f := &field{Name: name, index: -1}
@@ -163,7 +165,7 @@ func (p *plan) planColumn(col int, f *field) (wrong []mistake) {
 		wrong = append(wrong, mistake{at("type"), why})
 	}
 	c := &columnPlan{col: col, typ: typ, required: -1, wrongType: -1}
-	p.missings[col], p.types[col] = p.schema.missingTexts(f), typ
+	p.missings[col], p.types[col], p.fields[col] = p.schema.missingTexts(f), typ, *f
 	for _, m := range p.missings[col] {
 		c.missing = append(c.missing, []byte(m))
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -143,21 +144,43 @@ func (r *rule) reportStopped(found *tallies) {
 	}
 }
 
-// rules evaluates the rules about rows, and sums up for those about the table.
-func (s *scanner) rules(ctx context.Context, rows int) error {
+// uses reports whether a rule needs the values of a column.
+func (r *rowRule) uses(col int) bool { return slices.Contains(r.program.Uses(), col) }
+
+// dueRules returns the rules about rows that can have another verdict in the group
+// than they had in the base: all, if there is none.
+func (s *scanner) dueRules(g *tabular.Group) []*rowRule {
+	if s.p.changed == nil {
+		return s.p.rowRules
+	}
+	var due []*rowRule
 	for _, r := range s.p.rowRules {
+		if slices.ContainsFunc(r.program.Uses(), func(col int) bool { return s.chosen[col] }) {
+			due = append(due, r)
+		}
+	}
+	return due
+}
+
+// rules evaluates rules about rows, in those in which one of their columns is to be
+// checked.
+func (s *scanner) rules(ctx context.Context, g *tabular.Group, due []*rowRule) error {
+	for _, r := range due {
 		err := r.timed(ctx, func(ctx context.Context) error {
-			out := s.verdicts(rows)
-			if err := r.program.Rows(ctx, s.vectors, s.skip, out); err != nil {
+			out, idle := s.verdicts(g.Rows()), []bool(nil)
+			if s.p.changed != nil {
+				s.p.changed.others(g.Ref, r.program.Uses(), s.idle[:g.Rows()])
+				idle = s.idle[:g.Rows()]
+			}
+			if err := r.program.Rows(ctx, s.vectors, idle, out); err != nil {
 				return err
 			}
 			for i, v := range out {
-				switch v {
-				case expr.False:
-					if s.skip == nil || !s.skip[i] {
-						s.found.add(r.check, s.first+int64(i), nil)
-					}
-				case expr.Failed:
+				switch {
+				case idle != nil && idle[i]:
+				case v == expr.False:
+					s.found.add(r.check, s.first+int64(i), nil)
+				case v == expr.Failed:
 					s.found.add(r.failed, s.first+int64(i), nil)
 				}
 			}
@@ -167,26 +190,14 @@ func (s *scanner) rules(ctx context.Context, rows int) error {
 			return err
 		}
 	}
-	if s.p.changed != nil {
-		return nil
-	}
-	return s.tableRules(ctx, rows)
-}
-
-// tableRules sums up the rows for the rules about the table.
-func (s *scanner) tableRules(ctx context.Context, rows int) error {
-	for k, r := range s.p.tableRules {
-		err := r.timed(ctx, func(ctx context.Context) error { return s.sum(ctx, r, &s.sums[k], rows) })
-		if err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
+// verdicts returns room for a verdict on each of some rows, and makes as much for
+// saying of which there is none.
 func (s *scanner) verdicts(rows int) []expr.Verdict {
 	if cap(s.out) < rows {
-		s.out = make([]expr.Verdict, rows)
+		s.out, s.idle = make([]expr.Verdict, rows), make([]bool, rows)
 	}
 	out := s.out[:rows]
 	clear(out)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"math"
 	"runtime"
 	"slices"
@@ -25,9 +24,8 @@ type part struct {
 	stats []damageStats
 }
 
-// scan checks the table's row groups, several at a time.
-func (p *plan) scan(ctx context.Context) (*tallies, error) {
-	all := newTallies(len(p.checks), p.o.Limit)
+// scan checks the table's row groups, several at a time, and adds what it finds.
+func (p *plan) scan(ctx context.Context, all *tallies) error {
 	totals := make([]sums, len(p.tableRules))
 	for i := range totals {
 		totals[i] = newSums()
@@ -40,10 +38,7 @@ func (p *plan) scan(ctx context.Context) (*tallies, error) {
 			s = newScanner(p)
 		}
 		defer spare.Put(s)
-		s.found, s.sums = newTallies(len(p.checks), p.o.Limit), make([]sums, len(p.tableRules))
-		s.stats = make([]damageStats, len(p.columns))
-		err := s.group(ctx, g)
-		return part{int64(g.Rows()), s.found, s.sums, s.stats}, err
+		return s.part(ctx, g)
 	}
 	done := int64(0)
 	deliver := func(found part) error {
@@ -58,20 +53,18 @@ func (p *plan) scan(ctx context.Context) (*tallies, error) {
 	}
 	if p.changed == nil {
 		if err := tabular.MapGroups(ctx, p.table, 0, work, deliver); err != nil {
-			return nil, err
+			return err
 		}
 	} else if err := p.scanChanged(ctx, work, deliver, totals); err != nil {
-		return nil, err
+		return err
 	}
-	for _, c := range p.columns {
-		if c.damage != nil {
-			c.damage.decide(&stats[c.col], all)
-		}
+	if err := p.decideDamage(ctx, stats, all); err != nil {
+		return err
 	}
 	for _, r := range p.rowRules {
 		r.reportStopped(all)
 	}
-	return all, p.decideTables(ctx, totals, all)
+	return p.decideTables(ctx, totals, all)
 }
 
 func (p *plan) addSums(ctx context.Context, totals, more []sums) error {
@@ -87,6 +80,9 @@ func (p *plan) addSums(ctx context.Context, totals, more []sums) error {
 // scanChanged checks the rows that have changed. Only rules about the table need
 // the others too, in the columns that they speak of.
 func (p *plan) scanChanged(ctx context.Context, work func(context.Context, *tabular.Group) (part, error), deliver func(part) error, totals []sums) error {
+	if p.changed.count == 0 && p.changed.deleted == 0 {
+		p.tableRules = nil
+	}
 	for refs := range slices.Chunk(p.changed.groups, 64) {
 		parts, err := p.scanGroups(ctx, refs, work)
 		if err != nil {
@@ -99,13 +95,17 @@ func (p *plan) scanChanged(ctx context.Context, work func(context.Context, *tabu
 			}
 		}
 	}
-	if len(p.tableRules) == 0 || p.changed.count == 0 && p.changed.deleted == 0 {
-		p.tableRules = nil
+	if len(p.tableRules) == 0 {
 		return nil
 	}
+	var spare sync.Pool
 	return tabular.MapGroups(ctx, p.table, 0, func(ctx context.Context, g *tabular.Group) ([]sums, error) {
-		s := newScanner(p)
-		s.first, s.found, s.sums = g.Ref.First, newTallies(len(p.checks), 0), make([]sums, len(p.tableRules))
+		s, ok := spare.Get().(*scanner)
+		if !ok {
+			s = newScanner(p)
+		}
+		defer spare.Put(s)
+		s.begin(g)
 		return s.sums, s.sumGroup(ctx, g)
 	}, func(more []sums) error { return p.addSums(ctx, totals, more) })
 }
@@ -131,78 +131,93 @@ func (p *plan) scanGroups(ctx context.Context, refs []tabular.GroupRef, work fun
 	return parts, errors.Join(errs...)
 }
 
-// sumGroup sums up a whole row group and finds nothing.
-func (s *scanner) sumGroup(ctx context.Context, g *tabular.Group) error {
+// scanner checks one row group after the other. It is for one goroutine.
+type scanner struct {
+	p       *plan
+	found   *tallies
+	first   int64    // the row at which the group begins
+	skip    []bool   // rows of which nothing is checked; nil if all are checked
+	chosen  []bool   // by column: whether one of its cells is to be checked
+	spared  [][]bool // by column: cells that are not to be checked; nil if all are checked
+	states  []state
+	values  []int64
+	memos   []memo
+	vectors []expr.Column
+	out     []expr.Verdict
+	idle    []bool        // rows for which a rule is not evaluated
+	sums    []sums        // of the group, by table rule
+	seen    []memo        // by column: the traits of texts
+	stats   []damageStats // of the group, by column
+	groups  grouper
+}
+
+func newScanner(p *plan) *scanner {
+	n := len(p.columns)
+	return &scanner{
+		p: p, memos: make([]memo, n), seen: make([]memo, n), vectors: make([]expr.Column, n),
+		chosen: make([]bool, n), spared: make([][]bool, n),
+	}
+}
+
+// begin prepares for a group.
+func (s *scanner) begin(g *tabular.Group) {
+	p := s.p
+	s.first, s.skip = g.Ref.First, nil
+	s.found, s.sums = newTallies(len(p.checks), p.o.Limit), make([]sums, len(p.tableRules))
+	s.stats = make([]damageStats, len(p.columns))
+}
+
+// part checks a group.
+func (s *scanner) part(ctx context.Context, g *tabular.Group) (part, error) {
+	s.begin(g)
+	s.choose(g)
+	err := s.group(ctx, g)
+	return part{int64(g.Rows()), s.found, s.sums, s.stats}, err
+}
+
+// choose finds out which cells of the group are to be checked.
+func (s *scanner) choose(g *tabular.Group) {
+	c := s.p.changed
+	if c == nil {
+		for col := range s.chosen {
+			s.chosen[col] = true
+		}
+		return
+	}
+	s.skip = c.othersRows(g.Ref)
+	for col := range s.chosen {
+		if cap(s.spared[col]) < g.Rows() {
+			s.spared[col] = make([]bool, g.Rows())
+		}
+		s.spared[col] = s.spared[col][:g.Rows()]
+		s.chosen[col] = !c.others(g.Ref, []int{col}, s.spared[col])
+	}
+}
+
+// group checks a row group.
+func (s *scanner) group(ctx context.Context, g *tabular.Group) error {
+	if err := s.oddRows(ctx, g); err != nil {
+		return err
+	}
+	due := s.dueRules(g)
 	for _, c := range s.p.columns {
-		if !c.vector {
+		needed := s.chosen[c.col]
+		for _, r := range due {
+			needed = needed || r.uses(c.col)
+		}
+		if !needed {
 			continue
 		}
 		cells, err := g.Cells(ctx, c.col)
 		if err != nil {
 			return err
 		}
-		states, values := make([]state, cells.Len()), make([]int64, cells.Len())
-		s.parse(c, cells, states, values)
-		s.vector(c, cells, states, values)
-	}
-	return s.tableRules(ctx, g.Rows())
-}
-
-// scanner checks one row group after the other. It is for one goroutine.
-type scanner struct {
-	p       *plan
-	found   *tallies
-	first   int64 // the row at which the group begins
-	skip    []bool
-	states  []state
-	values  []int64
-	memos   []memo
-	vectors []expr.Column
-	out     []expr.Verdict
-	sums    []sums        // of the group, by table rule
-	seen    []memo        // by column: the traits of texts
-	stats   []damageStats // of the group, by column
-}
-
-func newScanner(p *plan) *scanner {
-	return &scanner{
-		p: p, memos: make([]memo, len(p.columns)), seen: make([]memo, len(p.columns)), vectors: make([]expr.Column, len(p.columns)),
-	}
-}
-
-// memo remembers which texts a column's text checks have passed, so that a text
-// that stands there often is looked at once.
-type memo struct {
-	seed  maphash.Seed
-	slots []memoSlot
-}
-
-type memoSlot struct {
-	text []byte
-	set  bool
-	bad  uint32 // bits: the checks that it does not pass
-}
-
-const memoSlots = 1 << 12
-
-// group checks a row group.
-func (s *scanner) group(ctx context.Context, g *tabular.Group) error {
-	s.first = g.Ref.First
-	s.skip = nil
-	if s.p.changed != nil {
-		s.skip = s.p.changed.others(g.Ref)
-	}
-	if err := s.oddRows(ctx, g); err != nil {
-		return err
-	}
-	for _, c := range s.p.columns {
-		cells, err := g.Cells(ctx, c.col)
-		if err != nil {
-			return err
-		}
 		s.column(c, cells)
 	}
-	return s.rules(ctx, g.Rows())
+	if err := s.rules(ctx, g, due); err != nil || s.p.changed != nil {
+		return err
+	}
+	return s.tableRules(ctx, g, func(int) error { return nil }) // all columns were read
 }
 
 // oddRows checks the shape of rows: short, long and blank ones.
@@ -229,9 +244,11 @@ func (s *scanner) oddRows(ctx context.Context, g *tabular.Group) error {
 	return s.blankRows(ctx, g)
 }
 
-// blankRows looks for rows without any text.
+// blankRows looks for rows without any text, first in a column that must be read
+// in any case.
 func (s *scanner) blankRows(ctx context.Context, g *tabular.Group) error {
-	first, err := g.Cells(ctx, 0)
+	begin := max(0, slices.Index(s.chosen, true))
+	first, err := g.Cells(ctx, begin)
 	if err != nil {
 		return err
 	}
@@ -239,7 +256,7 @@ func (s *scanner) blankRows(ctx context.Context, g *tabular.Group) error {
 	for row, end := range first.Ends {
 		blank := end == start && (s.skip == nil || !s.skip[row])
 		start = end
-		for col := 1; blank && col < g.Width(); col++ {
+		for col := 0; blank && col < g.Width(); col++ {
 			cells, err := g.Cells(ctx, col)
 			if err != nil {
 				return err
@@ -261,6 +278,19 @@ func (s *scanner) column(c *columnPlan, cells tabular.Cells) {
 	}
 	states, values := s.states[:n], s.values[:n]
 	s.parse(c, cells, states, values)
+	if c.vector {
+		s.vector(c, cells, states, values)
+	}
+	if s.skip != nil {
+		if !s.chosen[c.col] {
+			return
+		}
+		for i, spared := range s.spared[c.col] {
+			if spared {
+				states[i] = stateMissing
+			}
+		}
+	}
 	for _, l := range c.limits {
 		s.limit(c, &l, cells, states, values)
 	}
@@ -270,12 +300,10 @@ func (s *scanner) column(c *columnPlan, cells tabular.Cells) {
 	if c.damage != nil {
 		s.damage(c, cells, states)
 	}
-	if c.vector {
-		s.vector(c, cells, states, values)
-	}
 }
 
-// parse finds out what each cell is.
+// parse finds out what each cell is, and reports those that have to be checked and
+// are not what they should be.
 func (s *scanner) parse(c *columnPlan, cells tabular.Cells, states []state, values []int64) {
 	start := uint32(0)
 	for i, end := range cells.Ends {
@@ -285,14 +313,15 @@ func (s *scanner) parse(c *columnPlan, cells tabular.Cells, states []state, valu
 			states[i] = stateMissing
 			continue
 		}
+		report := s.skip == nil || !s.spared[c.col][i]
 		st := stateValue
 		if isMissing(text, c.missing) {
 			st = stateMissing
-			if c.required >= 0 {
+			if c.required >= 0 && report {
 				s.found.add(c.required, s.first+int64(i), text)
 			}
 		} else if c.typ.parse != nil {
-			if values[i], st = c.typ.parse(text); st == stateWrong {
+			if values[i], st = c.typ.parse(text); st == stateWrong && report {
 				s.found.add(c.wrongType, s.first+int64(i), text)
 			}
 		}
@@ -341,58 +370,4 @@ func compare[T int64 | float64](a, b T) int {
 		return 1
 	}
 	return 0
-}
-
-// texts runs the checks of texts.
-func (s *scanner) texts(c *columnPlan, cells tabular.Cells, states []state) {
-	m := &s.memos[c.col]
-	if m.slots == nil {
-		*m = memo{maphash.MakeSeed(), make([]memoSlot, memoSlots)}
-	}
-	for i, st := range states {
-		if st != stateValue {
-			continue
-		}
-		text := cells.At(i)
-		bad := m.look(text, func() uint32 { return badTexts(c.texts, s.p.text, text) })
-		for k := 0; bad != 0; k++ {
-			if bad&1 != 0 {
-				s.found.add(c.texts[k].check, s.first+int64(i), text)
-			}
-			bad >>= 1
-		}
-	}
-}
-
-// look returns what is known of a text, or finds it out.
-func (m *memo) look(text []byte, find func() uint32) uint32 {
-	slot := &m.slots[maphash.Bytes(m.seed, text)%memoSlots]
-	if slot.set && bytes.Equal(slot.text, text) {
-		return slot.bad
-	}
-	slot.bad = find()
-	slot.text, slot.set = append(slot.text[:0], text...), true
-	return slot.bad
-}
-
-// badTexts returns which checks a text does not pass, one bit for each.
-func badTexts(checks []textCheck, read func([]byte) string, text []byte) (bad uint32) {
-	if !ascii(text) {
-		text = []byte(read(text))
-	}
-	for k := range checks {
-		if !checks[k].ok(text) {
-			bad |= 1 << k
-		}
-	}
-	return bad
-}
-
-func ascii(text []byte) bool {
-	for _, c := range text {
-		if c >= 0x80 {
-			return false
-		}
-	}
-	return true
 }

@@ -2,14 +2,17 @@ package validate
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"hash/maphash"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/constl/constl/internal/expr"
+	"github.com/constl/constl/tabular"
 )
 
 // Limits on rules about tables, which keep their memory within bounds.
@@ -23,7 +26,9 @@ type tableRule struct {
 	rule
 	program *expr.Table
 	per     []int
+	columns []int // that it needs, ascending
 	seed    maphash.Seed
+	print   []byte // what its sums depend on besides cells; nil if they are not kept
 }
 
 func (p *plan) planTableRule(env *expr.Env, d *ruleDecl) error {
@@ -40,14 +45,18 @@ func (p *plan) planTableRule(env *expr.Env, d *ruleDecl) error {
 		r.per = cols
 	}
 	p.ruleChecks(&r.rule, RuleTable, d)
-	for _, col := range append(program.Uses(), r.per...) {
+	r.columns = append(program.Uses(), r.per...)
+	slices.Sort(r.columns)
+	r.columns = slices.Compact(r.columns)
+	for _, col := range r.columns {
 		p.columns[col].vector = true
 	}
+	r.print = p.printOf(r)
 	p.tableRules = append(p.tableRules, r)
 	return nil
 }
 
-// sums is what is known of the groups of a table rule so far.
+// sums is what is known of the groups so far.
 type sums struct {
 	groups   map[string]*groupSums
 	order    []*groupSums
@@ -75,6 +84,8 @@ type sum struct {
 
 func newSums() sums { return sums{groups: make(map[string]*groupSums)} }
 
+// group returns the sums of the rows that have a key, and begins with them if there
+// are none.
 func (s *sums) group(key []byte, r *tableRule, first int64, texts func() []string) *groupSums {
 	g := s.groups[string(key)]
 	if g == nil {
@@ -85,32 +96,59 @@ func (s *sums) group(key []byte, r *tableRule, first int64, texts func() []strin
 	return g
 }
 
+// tableRules sums up the rows of a group for the rules about the table. Sums that are
+// known from an earlier run are not made again.
+func (s *scanner) tableRules(ctx context.Context, g *tabular.Group, read func(col int) error) error {
+	for k, r := range s.p.tableRules {
+		known := false
+		if s.sums[k], known = s.p.knownSums(r, g); known {
+			continue
+		}
+		for _, col := range r.columns {
+			if err := read(col); err != nil {
+				return err
+			}
+		}
+		err := r.timed(ctx, func(ctx context.Context) error {
+			err := s.sum(ctx, r, &s.sums[k], g.Rows())
+			if err == nil {
+				s.p.keepSums(r, g, &s.sums[k])
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sumGroup sums up a whole row group and finds nothing. It reads no column that is not
+// needed.
+func (s *scanner) sumGroup(ctx context.Context, g *tabular.Group) error {
+	var have []int
+	return s.tableRules(ctx, g, func(col int) error {
+		if slices.Contains(have, col) {
+			return nil
+		}
+		have = append(have, col)
+		cells, err := g.Cells(ctx, col)
+		if err == nil {
+			c := s.p.columns[col]
+			s.column(&columnPlan{col: col, typ: c.typ, missing: c.missing, required: -1, wrongType: c.wrongType, vector: true}, cells)
+		}
+		return err
+	})
+}
+
 // sum adds the rows of a row group.
 func (s *scanner) sum(ctx context.Context, r *tableRule, to *sums, rows int) error {
 	*to = newSums()
-	var key []byte
-	var g *groupSums
-	if len(r.per) == 0 {
-		g = to.group(nil, r, s.first, func() []string { return nil })
-	}
-	for row := range rows {
-		if len(r.per) > 0 {
-			key = key[:0]
-			for _, col := range r.per {
-				text := s.vectors[col].Texts.At(row)
-				key = append(strconv.AppendInt(key, int64(len(text)), 10), ':')
-				key = append(key, text...)
-			}
-			g = to.group(key, r, s.first+int64(row), func() []string {
-				var texts []string
-				for _, col := range r.per {
-					texts = append(texts, s.p.text(s.vectors[col].Texts.At(row)))
-				}
-				return texts
-			})
-		}
-		for k := range r.program.Aggregates {
-			if err := s.addTo(ctx, r, k, &g.of[k], row); err != nil {
+	of := s.groups.find(s, r, to, rows)
+	for k := range r.program.Aggregates {
+		a := &r.program.Aggregates[k]
+		for row := range rows {
+			if err := s.addTo(ctx, r, a, &of[row].of[k], row); err != nil {
 				return err
 			}
 		}
@@ -118,9 +156,49 @@ func (s *scanner) sum(ctx context.Context, r *tableRule, to *sums, rows int) err
 	return nil
 }
 
+// grouper finds out to which group of a rule each row belongs.
+type grouper struct {
+	of    []*groupSums // by row
+	key   []byte
+	seed  maphash.Seed
+	known []*groupSums // by hash: the last of that hash, of this row group
+}
+
+const grouperSlots = 1 << 12
+
+func (f *grouper) find(s *scanner, r *tableRule, to *sums, rows int) []*groupSums {
+	if cap(f.of) < rows {
+		f.of = make([]*groupSums, rows)
+	}
+	f.of = f.of[:rows]
+	if len(r.per) == 0 {
+		g := to.group(nil, r, s.first, func() []string { return nil })
+		for row := range f.of {
+			f.of[row] = g
+		}
+		return f.of
+	}
+	if f.known == nil {
+		f.known, f.seed = make([]*groupSums, grouperSlots), maphash.MakeSeed()
+	}
+	clear(f.known)
+	for row := range f.of {
+		f.key = f.key[:0]
+		for _, col := range r.per {
+			text := s.vectors[col].Texts.At(row)
+			f.key = append(binary.AppendUvarint(f.key, uint64(len(text))), text...)
+		}
+		slot := &f.known[maphash.Bytes(f.seed, f.key)%grouperSlots]
+		if *slot == nil || (*slot).key != string(f.key) {
+			*slot = to.group(f.key, r, s.first+int64(row), func() []string { return s.p.groupTexts(f.key) })
+		}
+		f.of[row] = *slot
+	}
+	return f.of
+}
+
 // addTo adds one row to an aggregate.
-func (s *scanner) addTo(ctx context.Context, r *tableRule, k int, to *sum, row int) error {
-	a := &r.program.Aggregates[k]
+func (s *scanner) addTo(ctx context.Context, r *tableRule, a *expr.Aggregate, to *sum, row int) error {
 	if a.Function == expr.Rows {
 		to.n++
 		return nil

@@ -43,6 +43,8 @@ type Table struct {
 type Options struct {
 	// Limit is how many findings of each kind are kept; 0 is 20.
 	Limit int
+	// Cache keeps sums of rules about tables; it may be nil.
+	Cache Cache
 	// Progress hears how many rows of how many are done; it may be nil. It is called
 	// from one goroutine at a time.
 	Progress func(done, total int64)
@@ -93,22 +95,17 @@ func runTable(ctx context.Context, in *Input, o *Options, t *Table, r *Report) e
 	if err != nil {
 		return err
 	}
-	if in.ChangedOnly && t.Base != nil && !t.Redescribed {
-		if p.changed, err = findChanged(ctx, t.Base, t.Now); err != nil {
-			return err
-		}
+	found := newTallies(len(p.checks), o.Limit)
+	if err := p.compare(ctx, in.ChangedOnly && !t.Redescribed, found); err != nil {
+		return err
 	}
-	found, err := p.scan(ctx)
-	if err != nil {
+	if err := p.scan(ctx, found); err != nil {
 		return err
 	}
 	for _, l := range p.labels {
 		found.addText(l.check, l.hit)
 	}
 	if err := p.checkKeys(ctx, found); err != nil {
-		return err
-	}
-	if err := p.checkChanges(ctx, found); err != nil {
 		return err
 	}
 	for _, m := range wrong {
