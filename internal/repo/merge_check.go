@@ -2,12 +2,11 @@ package repo
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/constl/constl/internal/datapackage"
+	"github.com/constl/constl/internal/validate"
 	"github.com/constl/constl/merge"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
@@ -56,9 +55,7 @@ type treeCheck struct {
 	doubtful map[string]bool
 	everyKey bool
 
-	files  *fileSet
-	byName map[string]string // by resource: the path of its table
-	found  []merge.Conflict
+	files *fileSet
 }
 
 // maxViolations is how many broken rules are named, at most, for each rule.
@@ -68,192 +65,63 @@ func (c *treeCheck) tree(tree object.ID) (found []merge.Conflict, err error) {
 	if c.files, err = readFiles(c.ctx, c.objects, tree); err != nil {
 		return nil, err
 	}
-	pkg, err := packageOf(c.ctx, c.objects, c.files)
-	if err != nil || pkg == nil {
+	in := &validate.Input{Open: c.table}
+	if in.Package, err = packageOf(c.ctx, c.objects, c.files); err != nil || in.Package == nil {
 		return nil, err
 	}
-	c.byName, c.found = make(map[string]string), nil
-	for _, res := range pkg.Resources() {
-		if paths := res.Paths(); len(paths) == 1 {
-			c.byName[res.Name()] = paths[0]
-		}
-	}
-	for _, res := range pkg.Resources() {
+	tables := make(map[string]*tabular.Table)
+	for _, res := range in.Package.Resources() {
 		for _, path := range res.Paths() {
-			if err := c.resource(res, path); err != nil {
-				return nil, fmt.Errorf("checking %s: %w", path, err)
+			t, err := c.table(c.ctx, path)
+			if err != nil {
+				return nil, err
+			}
+			if t != nil && tables[path] == nil {
+				tables[path] = t
+				in.Tables = append(in.Tables, validate.Table{Path: path, Now: t})
 			}
 		}
 	}
-	return c.found, nil
-}
-
-// resource checks the rules of one table.
-func (c *treeCheck) resource(res *datapackage.Resource, path string) error {
-	rules := rulesOf(res)
-	unique := slices.Clone(rules.UniqueKeys)
-	for _, f := range rules.Fields {
-		if f.Constraints.Unique {
-			unique = append(unique, []string{f.Name})
-		}
+	primary := func(path string) bool { return c.everyKey || c.doubtful[path] }
+	broken, err := validate.Keys(c.ctx, in, &validate.Options{Limit: maxViolations}, primary)
+	for i := 0; err == nil && i < len(broken); i++ {
+		var v merge.Conflict
+		v, err = c.violation(tables[broken[i].Path], &broken[i])
+		found = append(found, v)
 	}
-	if key := res.PrimaryKey(); len(key) > 0 && (c.doubtful[path] || c.everyKey) {
-		unique = append(unique, key)
-	}
-	if len(unique) == 0 && len(rules.ForeignKeys) == 0 {
-		return nil
-	}
-	t, err := c.table(path)
-	if err != nil || t == nil {
-		return err
-	}
-	for _, fields := range unique {
-		if err := c.unique(t, path, fields); err != nil {
-			return err
-		}
-	}
-	for _, key := range rules.ForeignKeys {
-		if err := c.foreign(t, path, &key); err != nil {
-			return err
-		}
-	}
-	return nil
+	return found, err
 }
 
 // table opens the table at a path; nil if there is none.
-func (c *treeCheck) table(path string) (*tabular.Table, error) {
+func (c *treeCheck) table(ctx context.Context, path string) (*tabular.Table, error) {
 	e, ok := c.files.files[path]
 	if !ok || e.Type != object.TypeTable {
 		return nil, nil
 	}
-	return tabular.Open(c.ctx, c.objects, e.ID)
+	return tabular.Open(ctx, c.objects, e.ID)
 }
 
-// columnsOf returns the positions of the named fields, or none if one is missing.
-func columnsOf(t *tabular.Table, names []string) []int {
-	var cols []int
-	for _, name := range names {
-		i := columnOf(t.Schema, name)
-		if i < 0 {
-			return nil
-		}
-		cols = append(cols, i)
+// violation puts in words which rule a row breaks.
+func (c *treeCheck) violation(t *tabular.Table, b *validate.BrokenKey) (merge.Conflict, error) {
+	fields := strings.Join(b.Fields, ", ")
+	v := merge.Conflict{Path: b.Path, Kind: merge.KindViolation, Row: b.Row + 1,
+		Detail: fmt.Sprintf("row %d and row %d have the same %s", b.First+1, b.Row+1, fields)}
+	if b.First < 0 {
+		v.Detail = fmt.Sprintf("row %d points at no row of %s by its %s", b.Row+1, b.Target, fields)
 	}
-	return cols
-}
-
-// eachKey calls do with the cells of the columns of every row, joined so that
-// different cells are different texts; rows whose cells are all empty are left out.
-func (c *treeCheck) eachKey(t *tabular.Table, cols []int, do func(row int64, key []byte)) error {
-	cells, buf := make([]tabular.Cells, len(cols)), []byte(nil)
-	for ref, err := range t.Groups(c.ctx) {
-		if err != nil {
-			return err
-		}
-		g, err := t.Group(c.ctx, ref)
-		if err != nil {
-			return err
-		}
-		for i, col := range cols {
-			if cells[i], err = g.Cells(c.ctx, col); err != nil {
-				return err
-			}
-		}
-		for row := range ref.Rows {
-			buf = buf[:0]
-			filled := false
-			for i := range cells {
-				text := cells[i].At(row)
-				filled = filled || len(text) > 0
-				buf = append(binary.AppendUvarint(buf, uint64(len(text))), text...)
-			}
-			if filled {
-				do(ref.First+int64(row), buf)
-			}
-		}
-	}
-	return nil
-}
-
-// unique reports the rows whose fields have what those of an earlier row have.
-func (c *treeCheck) unique(t *tabular.Table, path string, fields []string) error {
-	cols := columnsOf(t, fields)
-	if len(cols) == 0 {
-		return nil
-	}
-	if yes, err := t.Unique(c.ctx, cols); err != nil || yes {
-		return err
-	}
-	first := make(map[string]int64)
-	var twice [][2]int64
-	err := c.eachKey(t, cols, func(row int64, key []byte) {
-		at, known := first[string(key)]
-		switch {
-		case !known:
-			first[string(key)] = row
-		case len(twice) < maxViolations:
-			twice = append(twice, [2]int64{at, row})
-		}
-	})
-	for _, rows := range twice {
-		if err == nil {
-			err = c.report(t, path, cols, rows[1], fmt.Sprintf("row %d and row %d have the same %s", rows[0]+1, rows[1]+1, strings.Join(fields, ", ")))
-		}
-	}
-	return err
-}
-
-// foreign reports the rows whose fields point at no row of the other table.
-func (c *treeCheck) foreign(t *tabular.Table, path string, key *foreignKey) error {
-	target, name := t, path
-	if key.Reference.Resource != "" {
-		var err error
-		name = c.byName[key.Reference.Resource]
-		if target, err = c.table(name); err != nil || target == nil {
-			return err
-		}
-	}
-	cols, there := columnsOf(t, key.Fields), columnsOf(target, key.Reference.Fields)
-	if len(cols) == 0 || len(cols) != len(there) {
-		return nil
-	}
-	known := make(map[string]struct{})
-	if err := c.eachKey(target, there, func(_ int64, key []byte) { known[string(key)] = struct{}{} }); err != nil {
-		return err
-	}
-	var lost []int64
-	err := c.eachKey(t, cols, func(row int64, key []byte) {
-		if _, ok := known[string(key)]; !ok && len(lost) < maxViolations {
-			lost = append(lost, row)
-		}
-	})
-	for _, row := range lost {
-		if err == nil {
-			err = c.report(t, path, cols, row, fmt.Sprintf("row %d points at no row of %s by its %s", row+1, name, strings.Join(key.Fields, ", ")))
-		}
-	}
-	return err
-}
-
-// report notes a row that breaks a rule about some of its columns.
-func (c *treeCheck) report(t *tabular.Table, path string, cols []int, row int64, detail string) error {
-	cells, err := rowAt(c.ctx, t, row)
+	cells, err := rowAt(c.ctx, t, b.Row)
 	if err != nil {
-		return err
+		return v, err
 	}
-	v := merge.Conflict{Path: path, Kind: merge.KindViolation, Row: row + 1, Detail: detail}
-	for _, id := range t.Schema.Key {
-		if i := t.Schema.Column(id); i >= 0 {
-			v.Key = append(v.Key, cells[i])
-		}
+	for _, i := range t.Schema.KeyColumns() {
+		v.Key = append(v.Key, cells[i])
 	}
 	var names, texts []string
-	for _, col := range cols {
+	for _, col := range b.Columns {
 		names, texts = append(names, columnName(t.Schema, col)), append(texts, cells[col])
 	}
 	v.Column = strings.Join(names, ", ")
 	v.Ours = merge.Version{Present: true, Text: strings.Join(texts, " | ")}
 	v.Theirs = v.Ours
-	c.found = append(c.found, v)
-	return nil
+	return v, nil
 }

@@ -26,15 +26,11 @@ type MergeOptions struct {
 // rules is what datapackage.json says of a table's fields beyond their types.
 type rules struct {
 	Fields []struct {
-		Name        string `json:"name"`
-		Constraints struct {
-			Unique bool `json:"unique"`
-		} `json:"constraints"`
+		Name   string `json:"name"`
 		Constl struct {
 			Merge merge.Policy `json:"merge"`
 		} `json:"constl"`
 	} `json:"fields"`
-	UniqueKeys  [][]string   `json:"uniqueKeys"`
 	ForeignKeys []foreignKey `json:"foreignKeys"`
 }
 

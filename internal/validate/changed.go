@@ -89,7 +89,21 @@ func (c *changedRows) addRow(row int64) {
 	}
 }
 
-func (c *changedRows) has(row int64) bool { return c.rows.has(row) }
+// has reports whether a row was added or has another cell in one of the columns.
+func (c *changedRows) has(row int64, cols []int) bool {
+	if c.cells == nil {
+		return c.rows.has(row)
+	}
+	if c.added != nil && c.added.has(row) {
+		return true
+	}
+	for _, col := range cols {
+		if c.cells[col] != nil && c.cells[col].has(row) {
+			return true
+		}
+	}
+	return false
+}
 
 // alters reports whether a row of both has another value in one of the columns.
 func (c *changedRows) alters(cols []int) bool {

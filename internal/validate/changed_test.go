@@ -102,6 +102,17 @@ func TestReferencesToWhatIsGone(t *testing.T) {
 	}
 }
 
+// Who changes a row does not answer for its key, which was another's before.
+func TestKeysThatWereBroken(t *testing.T) {
+	b := newBench(t, `{"fields":[{"name":"u","constraints":{"unique":true}},{"name":"site"},{"name":"n"}],
+		"foreignKeys":[{"fields":"site","reference":{"resource":"sites","fields":"site"}}]}`)
+	b.key = []string{"n"}
+	base := b.table("u,site,n\n1,s1,1\n1,s9,2\n2,s1,3\n", nil)
+	b.expect("another cell", b.run(b.table("u,site,n\n1,s1,1\n1,s9,2\n3,s1,3\n", base), base, true, nil), []string{})
+	b.expect("the key", b.run(b.table("u,site,n\n1,s1,1\n1,s9,2\n1,s8,3\n", base), base, true, nil), []string{
+		"t.csv:4 unique-error u: row 1 has the same u", "t.csv:4 foreign-key site: no row of sites.csv has this site"})
+}
+
 // memory is a [Cache].
 type memory struct {
 	mu         sync.Mutex
@@ -185,7 +196,7 @@ func TestDamageInOneNewRow(t *testing.T) {
 func FuzzKeptSums(f *testing.F) {
 	b := newBench(f, `{"fields":[{"name":"id","type":"integer"},{"name":"site"},{"name":"t","type":"number"}],"constl":{"rules":[{"table":"sum(id) > 0 && mean(t) > 0.0 && min(id) > 0","per":"site"}]}}`)
 	t := b.table("id,site,t\n1,a,2.5\n2,b,\n", nil)
-	p, wrong, err := newPlan(f.Context(), &Input{Package: b.pkg}, &Options{}, &Table{Path: "t.csv", Now: t})
+	p, wrong, err := newPlan(&Input{Package: b.pkg}, &Options{}, &Table{Path: "t.csv", Now: t})
 	if err != nil || len(wrong) > 0 {
 		f.Fatal(err, wrong)
 	}

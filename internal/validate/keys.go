@@ -94,126 +94,112 @@ func (p *plan) planForeign(k *foreignKey) (wrong []mistake) {
 // checkKeys checks keys over the whole table, and references.
 func (p *plan) checkKeys(ctx context.Context, found *tallies) error {
 	for i := range p.keys {
-		if p.changed == nil || p.changed.touches(p.keys[i].cols) {
-			if err := p.unique(ctx, &p.keys[i], found); err != nil {
-				return err
-			}
+		k := &p.keys[i]
+		if p.changed != nil && !p.changed.touches(k.cols) {
+			continue
+		}
+		err := p.unique(ctx, k, found, func(b BrokenKey) hit {
+			return hit{row: b.Row, text: fmt.Sprintf("row %d has the same %s", b.First+1, strings.Join(k.fields, ", "))}
+		})
+		if err != nil {
+			return err
 		}
 	}
 	for i := range p.foreign {
-		if err := p.references(ctx, &p.foreign[i], found); err != nil {
+		f := &p.foreign[i]
+		if err := p.references(ctx, f, found, func(b BrokenKey) hit {
+			return hit{row: b.Row, text: fmt.Sprintf("no row of %s has this %s", f.path, strings.Join(f.there, ", "))}
+		}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// passRows is how many rows' hashes are held at a time: at 16 bytes each and with
-// room to spare, about 200 MB.
-const passRows = 6 << 20
-
-// keyHash is the hash of a row's key.
-type keyHash struct {
-	hash uint64
-	row  int64
+// BrokenKey is a row that breaks a unique key or a reference.
+type BrokenKey struct {
+	Path    string
+	Fields  []string // those of the key
+	Columns []int    // their positions
+	Row     int64    // from 0
+	// First is the earlier row that has the same key; -1 of a reference.
+	First int64
+	// Target is the table in which no row has what the reference says; "" of a key.
+	Target string
 }
 
-// keyReader reads the keys of a table's rows.
-type keyReader struct {
-	t       *tabular.Table
-	cols    []int
-	missing [][][]byte // by position in cols
-	text    func([]byte) string
-	seed    maphash.Seed
-}
-
-func (p *plan) keyReader(cols []int, seed maphash.Seed) *keyReader {
-	r := &keyReader{t: p.table, cols: cols, text: p.text, seed: seed}
-	for _, col := range cols {
-		var missing [][]byte
-		for _, m := range p.missings[col] {
-			missing = append(missing, []byte(m))
-		}
-		r.missing = append(r.missing, missing)
-	}
-	return r
-}
-
-// hashes appends the hashes of a group's keys. A key with a missing part is left
-// out, and its row handed to lacking if that is not nil.
-func (r *keyReader) hashes(ctx context.Context, g *tabular.Group, dst []keyHash, lacking func(row int64)) ([]keyHash, error) {
-	cells := make([]tabular.Cells, len(r.cols))
-	for i, col := range r.cols {
-		var err error
-		if cells[i], err = g.Cells(ctx, col); err != nil {
+// Keys looks for rows that break a unique key or a reference, as [Run] does, and for
+// nothing else: of each key and reference the first ones, in the order of the rows,
+// as many as the options' limit. Primary keys are looked at in the tables for which
+// primary says so. It fails as the tables' readers do.
+func Keys(ctx context.Context, in *Input, o *Options, primary func(path string) bool) ([]BrokenKey, error) {
+	var all []BrokenKey
+	for i := range in.Tables {
+		t := &in.Tables[i]
+		p, _, err := newKeyPlan(in, o, t) // what cannot be followed is no key
+		if err != nil {
 			return nil, err
 		}
-	}
-	var h maphash.Hash
-	h.SetSeed(r.seed)
-rows:
-	for row := range g.Rows() {
-		for i := range cells {
-			if isMissing(cells[i].At(row), r.missing[i]) {
-				if lacking != nil {
-					lacking(g.Ref.First + int64(row))
-				}
-				continue rows
+		broken := make(map[int]map[int64]BrokenKey)
+		note := func(check int) func(BrokenKey) hit {
+			broken[check] = make(map[int64]BrokenKey)
+			return func(b BrokenKey) hit {
+				broken[check][b.Row] = b
+				return hit{row: b.Row}
 			}
 		}
-		if len(cells) == 1 {
-			dst = append(dst, keyHash{maphash.Bytes(r.seed, r.utf8(cells[0].At(row))), g.Ref.First + int64(row)})
-			continue
+		found := newTallies(len(p.checks), o.Limit)
+		for i := range p.keys {
+			k := &p.keys[i]
+			if k.required >= 0 && !primary(t.Path) {
+				continue
+			}
+			// Mostly there is nothing to find, which is seen faster.
+			yes, err := t.Now.Unique(ctx, k.cols)
+			if err == nil && !yes {
+				err = p.unique(ctx, k, found, note(k.check))
+			}
+			if err != nil {
+				return nil, fmt.Errorf("checking the keys of %s: %w", t.Path, err)
+			}
 		}
-		h.Reset()
-		for i := range cells {
-			text := r.utf8(cells[i].At(row))
-			_, _ = h.Write([]byte{byte(len(text)), byte(len(text) >> 8), byte(len(text) >> 16)})
-			_, _ = h.Write(text)
+		for i := range p.foreign {
+			if err := p.references(ctx, &p.foreign[i], found, note(p.foreign[i].check)); err != nil {
+				return nil, fmt.Errorf("checking the keys of %s: %w", t.Path, err)
+			}
 		}
-		dst = append(dst, keyHash{h.Sum64(), g.Ref.First + int64(row)})
+		for check := range found.of {
+			for _, h := range found.of[check].first {
+				if b, ok := broken[check][h.row]; ok {
+					all = append(all, b)
+				}
+			}
+		}
 	}
-	return dst, nil
-}
-
-func (r *keyReader) utf8(text []byte) []byte {
-	if ascii(text) {
-		return text
-	}
-	return []byte(r.text(text))
-}
-
-// eachGroup runs work on all groups, several at a time, and hands on the hashes.
-func (r *keyReader) eachGroup(ctx context.Context, deliver func(hashes []keyHash, lacking []int64) error) error {
-	type part struct {
-		hashes  []keyHash
-		lacking []int64
-	}
-	return tabular.MapGroups(ctx, r.t, 0, func(ctx context.Context, g *tabular.Group) (p part, err error) {
-		p.hashes, err = r.hashes(ctx, g, make([]keyHash, 0, g.Rows()), func(row int64) { p.lacking = append(p.lacking, row) })
-		return p, err
-	}, func(p part) error { return deliver(p.hashes, p.lacking) })
+	return all, nil
 }
 
 // unique looks for rows that have the same key.
-func (p *plan) unique(ctx context.Context, k *keyPlan, found *tallies) error {
+func (p *plan) unique(ctx context.Context, k *keyPlan, found *tallies, say func(BrokenKey) hit) error {
 	passes := uint64(p.table.Rows/passRows + 1)
 	r := p.keyReader(k.cols, maphash.MakeSeed())
 	for pass := range passes {
 		set := newRowSet(p.table.Rows / int64(passes))
-		var twins []twin
+		first := firstHits{limit: p.o.Limit}
 		err := r.eachGroup(ctx, func(hashes []keyHash, lacking []int64) error {
 			for _, h := range hashes {
 				if passes > 1 && h.hash%passes != pass {
 					continue
 				}
-				if before, known := set.add(h.hash, h.row); known {
-					twins = append(twins, twin{before, h.row})
+				if before, known := set.add(h.hash, h.row); known && (p.counts(h.row, k.cols) || p.counts(before, k.cols)) {
+					first.add(func() hit {
+						return say(BrokenKey{Path: p.path, Fields: k.fields, Columns: k.cols, Row: h.row, First: before})
+					})
 				}
 			}
 			if pass == 0 && k.required >= 0 {
 				for _, row := range lacking {
-					if p.counts(row) {
+					if p.counts(row, k.cols) {
 						found.addText(k.required, hit{row: row, text: "a part of the key is missing"})
 					}
 				}
@@ -223,35 +209,30 @@ func (p *plan) unique(ctx context.Context, k *keyPlan, found *tallies) error {
 		if err != nil {
 			return err
 		}
-		p.reportTwins(k, twins, found)
+		found.merge(k.check, first.count, first.hits)
 	}
 	return nil
 }
 
-// twin is a row that has the key of an earlier one.
-type twin struct{ first, row int64 }
-
-// counts reports whether findings in a row are to be reported.
-func (p *plan) counts(row int64) bool { return p.changed == nil || p.changed.has(row) }
-
-func (p *plan) reportTwins(k *keyPlan, twins []twin, found *tallies) {
-	var hits []hit
-	count := int64(0)
-	for _, t := range twins {
-		if !p.counts(t.row) && !p.counts(t.first) {
-			continue
-		}
-		count++
-		if len(hits) < p.o.Limit {
-			text := fmt.Sprintf("row %d has the same %s", t.first+1, strings.Join(k.fields, ", "))
-			hits = append(hits, hit{row: t.row, text: text})
-		}
-	}
-	found.merge(k.check, count, hits)
+// firstHits counts what is found in the order of the rows, and keeps the first.
+type firstHits struct {
+	limit int
+	count int64
+	hits  []hit
 }
 
+func (f *firstHits) add(make func() hit) {
+	if f.count++; len(f.hits) < f.limit {
+		f.hits = append(f.hits, make())
+	}
+}
+
+// counts reports whether what is wrong with a row's cells in some columns is to be
+// reported.
+func (p *plan) counts(row int64, cols []int) bool { return p.changed == nil || p.changed.has(row, cols) }
+
 // references looks for rows whose key does not stand in the other table.
-func (p *plan) references(ctx context.Context, f *foreignPlan, found *tallies) error {
+func (p *plan) references(ctx context.Context, f *foreignPlan, found *tallies, say func(BrokenKey) hit) error {
 	target := p.table
 	if f.path != p.path {
 		if p.in.Open == nil {
@@ -272,7 +253,7 @@ func (p *plan) references(ctx context.Context, f *foreignPlan, found *tallies) e
 	}
 	seed := maphash.MakeSeed()
 	from := p.keyReader(f.cols, seed)
-	to, err := p.targetReader(ctx, target, f, there, seed)
+	to, err := p.targetReader(target, f, there, seed)
 	if err != nil {
 		return err
 	}
@@ -290,23 +271,22 @@ func (p *plan) references(ctx context.Context, f *foreignPlan, found *tallies) e
 		if err != nil {
 			return err
 		}
-		var hits []hit
-		count := int64(0)
+		first := firstHits{limit: p.o.Limit}
 		err = from.eachGroup(ctx, func(hashes []keyHash, _ []int64) error {
 			for _, h := range hashes {
-				if passes > 1 && h.hash%passes != pass || set.has(h.hash) || !lost && !p.counts(h.row) {
+				if passes > 1 && h.hash%passes != pass || set.has(h.hash) || !lost && !p.counts(h.row, f.cols) {
 					continue
 				}
-				if count++; len(hits) < p.o.Limit {
-					hits = append(hits, hit{row: h.row, text: fmt.Sprintf("no row of %s has this %s", f.path, strings.Join(f.there, ", "))})
-				}
+				first.add(func() hit {
+					return say(BrokenKey{Path: p.path, Fields: f.fields, Columns: f.cols, Row: h.row, First: -1, Target: f.path})
+				})
 			}
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		found.merge(f.check, count, hits)
+		found.merge(f.check, first.count, first.hits)
 	}
 	return nil
 }
@@ -335,11 +315,11 @@ func (p *plan) mayLack(ctx context.Context, f *foreignPlan, target *tabular.Tabl
 
 // targetReader reads the keys of the table that is referred to, with what its own
 // description says of missing values.
-func (p *plan) targetReader(ctx context.Context, target *tabular.Table, f *foreignPlan, there []int, seed maphash.Seed) (*keyReader, error) {
+func (p *plan) targetReader(target *tabular.Table, f *foreignPlan, there []int, seed maphash.Seed) (*keyReader, error) {
 	if f.path == p.path {
 		return p.keyReader(there, seed), nil
 	}
-	other, _, err := newPlan(ctx, &Input{Package: p.in.Package}, p.o, &Table{Path: f.path, Now: target})
+	other, _, err := newKeyPlan(&Input{Package: p.in.Package}, p.o, &Table{Path: f.path, Now: target})
 	if err != nil {
 		return nil, err
 	}
@@ -351,60 +331,4 @@ func (p *plan) lostTarget(f *foreignPlan, found *tallies, err error) error {
 		found.addText(f.check, hit{row: -1, text: fmt.Sprintf("there is no table %s with the columns %s", f.path, quoted(f.there, 8))})
 	}
 	return err
-}
-
-// rowSet maps hashes to the first row that had them.
-type rowSet struct {
-	slots []keyHash // row -1: free
-	used  int
-}
-
-func newRowSet(n int64) *rowSet {
-	s := &rowSet{}
-	size := int64(16)
-	for size*3 < n*4 {
-		size *= 2
-	}
-	s.slots = freeSlots(size)
-	return s
-}
-
-func freeSlots(n int64) []keyHash {
-	slots := make([]keyHash, n)
-	for i := range slots {
-		slots[i].row = -1
-	}
-	return slots
-}
-
-// add enters a hash, unless it is known: then it returns the row that had it.
-func (s *rowSet) add(hash uint64, row int64) (before int64, known bool) {
-	if s.used*4 >= len(s.slots)*3 {
-		old := s.slots
-		s.slots, s.used = freeSlots(int64(len(old))*2), 0
-		for _, k := range old {
-			if k.row >= 0 {
-				s.add(k.hash, k.row)
-			}
-		}
-	}
-	k := s.at(hash)
-	if k.row >= 0 {
-		return k.row, true
-	}
-	*k = keyHash{hash, row}
-	s.used++
-	return 0, false
-}
-
-func (s *rowSet) has(hash uint64) bool { return s.at(hash).row >= 0 }
-
-// at returns the slot of a hash: its own, or a free one.
-func (s *rowSet) at(hash uint64) *keyHash {
-	mask := uint64(len(s.slots) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		if k := &s.slots[i]; k.row < 0 || k.hash == hash {
-			return k
-		}
-	}
 }

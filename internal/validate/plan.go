@@ -1,7 +1,6 @@
 package validate
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -87,7 +86,16 @@ func (p *plan) addCheck(c check) int {
 }
 
 // newPlan finds out what is to be checked in a table.
-func newPlan(ctx context.Context, in *Input, o *Options, t *Table) (*plan, []mistake, error) {
+func newPlan(in *Input, o *Options, t *Table) (*plan, []mistake, error) {
+	p, wrong, err := newKeyPlan(in, o, t)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, append(wrong, p.planRules()...), nil
+}
+
+// newKeyPlan is newPlan but for the rules that people write.
+func newKeyPlan(in *Input, o *Options, t *Table) (*plan, []mistake, error) {
 	p := &plan{in: in, o: o, path: t.Path, table: t.Now, base: t.Base, schema: &schema{}}
 	var err error
 	if p.layout, err = csv.DecodeLayout(t.Now.Layout); err != nil {
@@ -106,9 +114,7 @@ func newPlan(ctx context.Context, in *Input, o *Options, t *Table) (*plan, []mis
 	p.missingCell = p.addCheck(check{rule: RuleMissingCell, severity: SeverityError, expected: p.cellsExpected(), noValue: true})
 	p.extraCell = p.addCheck(check{rule: RuleExtraCell, severity: SeverityError, expected: p.cellsExpected(), noValue: true})
 	wrong = append(wrong, p.planFields()...)
-	wrong = append(wrong, p.planKeys()...)
-	wrong = append(wrong, p.planRules()...)
-	return p, wrong, nil
+	return p, append(wrong, p.planKeys()...), nil
 }
 
 func (p *plan) cellsExpected() string {

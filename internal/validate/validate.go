@@ -91,7 +91,7 @@ func Run(ctx context.Context, in *Input, o *Options) (*Report, error) {
 
 // runTable validates one table.
 func runTable(ctx context.Context, in *Input, o *Options, t *Table, r *Report) error {
-	p, wrong, err := newPlan(ctx, in, o, t)
+	p, wrong, err := newPlan(in, o, t)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type bench struct {
 	t     testing.TB
 	store *mem.Store
 	pkg   *datapackage.Package
+	key   []string // by which rows are matched, if the description says nothing
 }
 
 func newBench(t testing.TB, schema string) *bench {
@@ -33,8 +34,8 @@ func newBench(t testing.TB, schema string) *bench {
 
 func (b *bench) table(text string, parent *tabular.Table) *tabular.Table {
 	b.t.Helper()
-	o := &csv.ReadOptions{Name: "t.csv", Parent: parent}
-	if res, ok := b.pkg.Resource("t.csv"); ok {
+	o := &csv.ReadOptions{Name: "t.csv", Parent: parent, Key: b.key}
+	if res, ok := b.pkg.Resource("t.csv"); ok && b.key == nil {
 		o.Key = res.PrimaryKey()
 	}
 	res, err := csv.Read(context.Background(), b.store, strings.NewReader(text), o)
