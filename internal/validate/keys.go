@@ -229,7 +229,9 @@ func (f *firstHits) add(make func() hit) {
 
 // counts reports whether what is wrong with a row's cells in some columns is to be
 // reported.
-func (p *plan) counts(row int64, cols []int) bool { return p.changed == nil || p.changed.has(row, cols) }
+func (p *plan) counts(row int64, cols []int) bool {
+	return p.changed == nil || p.changed.has(row, cols)
+}
 
 // references looks for rows whose key does not stand in the other table.
 func (p *plan) references(ctx context.Context, f *foreignPlan, found *tallies, say func(BrokenKey) hit) error {
