@@ -222,16 +222,22 @@ func (r *Repo) acceptInto(ctx context.Context, head Head, p *Proposal, o AcceptO
 	return r.join(ctx, head, joining{theirs: p.Commit, proposal: p.Tag, MergeOptions: how}, res)
 }
 
-// checkRules fails with [ErrBroken] if a proposal breaks a rule that its branch keeps.
+// checkRules fails with [ErrBroken], or an [*InvalidError] that wraps it, if a proposal
+// breaks a rule that its branch keeps.
 func (r *Repo) checkRules(ctx context.Context, p *Proposal) error {
 	v, err := r.Review(ctx, p.Proposal.ID().String())
 	if err != nil {
 		return err
 	}
-	if why := v.Breach(); why != "" {
-		return fmt.Errorf("proposal %s: %w: %s", p.ID(), ErrBroken, why)
+	switch {
+	case v.Report != nil && !v.Report.Valid:
+		err = &InvalidError{Report: v.Report, class: ErrBroken}
+	case len(v.Broken) > 0:
+		err = fmt.Errorf("%w: %s", ErrBroken, v.Broken[0])
+	default:
+		return nil
 	}
-	return nil
+	return fmt.Errorf("proposal %s: %w", p.ID(), err)
 }
 
 // Decline publishes that a proposal is not taken, and why. It fails as

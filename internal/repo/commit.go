@@ -89,7 +89,7 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 		s.finish()
 		return nil, fmt.Errorf("%w: the folder is as it was committed", ErrNothing)
 	}
-	if r.settings.Validates("commit") && !o.NoValidate {
+	if r.validatesCommit(merging) && !o.NoValidate {
 		if err := r.refuseInvalid(ctx, batch, tree, base.folders[""]); err != nil {
 			return nil, err
 		}
@@ -120,6 +120,20 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 		}
 	}
 	return &CommitResult{ID: id, Branch: head.Branch.Short(), Message: o.Message, First: head.Commit.IsZero(), Recorded: s.recorded}, nil
+}
+
+// validatesCommit reports whether the settings have a commit validated: as all are,
+// or as one in which conflicts of a proposal or of a pull are resolved.
+func (r *Repo) validatesCommit(merging *mergeState) bool {
+	switch {
+	case r.settings.Validates("commit"):
+		return true
+	case merging == nil || merging.Single:
+		return false
+	case !merging.Proposal.IsZero():
+		return r.settings.Validates("accept")
+	}
+	return r.settings.Validates("pull")
 }
 
 func parentsOf(head Head, merging *mergeState) []object.ID {

@@ -86,28 +86,31 @@ func (r *Repo) ValidateTrees(ctx context.Context, objects object.Reader, tree, b
 }
 
 // InvalidError says that what was to be recorded or taken over is not valid. It
-// wraps [ErrInvalid].
-type InvalidError struct{ Report *validate.Report }
+// wraps [ErrInvalid], or [ErrBroken] of a proposal.
+type InvalidError struct {
+	Report *validate.Report
+	class  error
+}
 
 // Error gives the number of errors and the first of them.
 func (e *InvalidError) Error() string {
 	for _, k := range e.Report.Kinds {
 		if k.Severity == validate.SeverityError && len(k.Findings) > 0 {
-			return fmt.Sprintf("%v: %s:%d: %s (errors in all: %d)", ErrInvalid, k.Path, k.Findings[0].Line, k.Findings[0].Message, e.Report.Errors)
+			return fmt.Sprintf("%v: %s:%d: %s (errors in all: %d)", e.class, k.Path, k.Findings[0].Line, k.Findings[0].Message, e.Report.Errors)
 		}
 	}
-	return ErrInvalid.Error()
+	return e.class.Error()
 }
 
-// Unwrap returns ErrInvalid.
-func (e *InvalidError) Unwrap() error { return ErrInvalid }
+// Unwrap returns ErrInvalid or ErrBroken.
+func (e *InvalidError) Unwrap() error { return e.class }
 
 // refuseInvalid fails with an [*InvalidError] if a tree is not valid in what it does
 // not have alike with the base.
 func (r *Repo) refuseInvalid(ctx context.Context, objects object.Reader, tree, base object.ID) error {
 	report, err := r.ValidateTrees(ctx, objects, tree, base, true)
 	if err == nil && !report.Valid {
-		err = &InvalidError{Report: report}
+		err = &InvalidError{Report: report, class: ErrInvalid}
 	}
 	return err
 }

@@ -217,9 +217,10 @@ func checkBound(b bounds.Bound, value string) error {
 // ProposalWords returns what [AcceptProposals] can be.
 func ProposalWords() []string { return []string{"ask", "valid", "append-only", "none"} }
 
-// ValidateWords returns what [ValidateOn] can name: before a commit, and before
-// what was pulled is taken into the folder; what is accepted from others is
-// validated in any case.
+// ValidateWords returns what [ValidateOn] can name: before any commit; before the
+// commit that takes a proposal whose conflicts a person has resolved (others are
+// validated in any case); and before what was pulled is taken into the folder, or
+// committed if it has conflicts.
 func ValidateWords() []string { return []string{"commit", "accept", "pull"} }
 
 // Validates reports whether tables are to be validated by themselves at the given

@@ -18,8 +18,14 @@ const version = "0.1.0"
 func (a *app) configCommand() *cli.Command {
 	return &cli.Command{
 		Name: "config", Category: groupSettings, ArgsUsage: "[NAME [VALUE]]",
-		Usage:       "show or change settings: user.name, user.orcid, validate.on, remote.NAME.url, disk.floor, serve.…",
-		Description: "Without --global a value is for the dataset here alone.\n" + settingsTable() + "JSON: {NAME: VALUE}",
+		Usage: "show or change settings: user.name, user.orcid, validate.on, remote.NAME.url, disk.floor, serve.…",
+		Description: "Without --global a value is for the dataset here alone.\n" +
+			"validate.on says when tables are validated by themselves, so that nothing invalid comes in: some of\n" +
+			"  commit  before each commit\n" +
+			"  accept  before the commit that resolves a proposal's conflicts; other proposals are always validated\n" +
+			"  pull    before what was pulled is taken into the folder, or committed after its conflicts\n" +
+			"with commas between them. commit and pull take it all the same with --no-validate.\n" +
+			settingsTable() + "JSON: {NAME: VALUE}",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "global", Usage: "set the value for all your datasets"},
 			&cli.BoolFlag{Name: "unset", Usage: "take the value away"},

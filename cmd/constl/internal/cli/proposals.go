@@ -173,7 +173,8 @@ func (a *app) acceptCommand() *cli.Command {
 		Name: "accept", Category: groupTogether, ArgsUsage: "ID",
 		Usage: "take a proposal into the branch that is checked out, row by row",
 		Description: "Its commits keep their author; the commit that takes them is yours. The answer is published: push it, or\n" +
-			"let others pull it from your constl serve. Conflicts are resolved as those of constl merge.\n" +
+			"let others pull it from your constl serve. Conflicts are resolved as those of constl merge; with\n" +
+			"constl config validate.on accept the commit that resolves them must be valid as well.\n" +
 			"JSON: {\"proposal\", \"before\", \"after\", \"conflicts\":n, \"conflict_list\":[…]}",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "the commit's `TEXT`, which is the answer, too"},
@@ -193,7 +194,7 @@ func runAccept(c *command) error {
 			Message: strings.TrimSpace(c.String("message")), AllowViolations: c.Bool("allow-violations"),
 		})
 		if err != nil {
-			return err
+			return c.reportInvalid(err)
 		}
 		if c.asJSON() {
 			err := c.printJSON(struct {

@@ -136,7 +136,7 @@ func (a *app) commitCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "what changed and why, in `WORDS`"},
 			&cli.BoolFlag{Name: "allow-empty", Usage: "record a commit even if nothing has changed"},
-			&cli.BoolFlag{Name: "no-validate", Usage: "record it even if validate.on names commit and it is not valid"},
+			&cli.BoolFlag{Name: "no-validate", Usage: "record it even if validate.on says to validate, and it is not valid"},
 		},
 		Action: a.action(runCommit),
 	}

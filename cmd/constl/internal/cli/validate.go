@@ -31,7 +31,7 @@ func (a *app) validateCommand() *cli.Command {
 			"\"constl\": {\"allow\": [\"stray-space\"]} has it allowed. internal/validate/RULES.md lists all checks.\n" +
 			"Without REV: the folder as it is. A FILE that lies in no dataset is checked with the\n" +
 			"datapackage.json beside or above it. Rules about changes compare with the version before.\n" +
-			"To check always: constl config validate.on commit,pull (what is proposed is checked anyway).\n" +
+			"To check always: constl config validate.on commit,accept,pull (see constl help config).\n" +
 			"Exit code 1 if there are errors; warnings do not count.\n" +
 			"JSON: {\"valid\",\"errors\",\"warnings\",\"tables\":[{\"path\",\"rows\",\"rows_checked\"}],\n" +
 			"\"findings\":[{\"rule\",\"severity\",\"path\",\"field\",\"name\",\"expected\",\"count\",\n" +
