@@ -13,7 +13,6 @@ type check struct {
 	expected string
 	// message says what is wrong with a value.
 	message func(value string) string
-	noValue bool  // a finding shows no value
 	cols    []int // whose cells are the value, if a hit has none
 }
 

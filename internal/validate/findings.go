@@ -72,9 +72,8 @@ func (p *plan) report(ctx context.Context, found *tallies, r *Report) error {
 }
 
 func (p *plan) finding(ctx context.Context, c *check, h hit, look *rowLook) (Finding, error) {
-	f := Finding{Line: h.line, Column: h.col, Row: h.row + 1, Value: p.text([]byte(h.value)), Message: h.text, hasValue: !c.noValue}
+	f := Finding{Line: h.line, Column: h.col, Row: h.row + 1, Value: p.text([]byte(h.value)), Message: h.text}
 	if h.row < 0 {
-		f.hasValue = false
 		return f, nil
 	}
 	var err error

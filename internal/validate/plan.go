@@ -109,10 +109,10 @@ func newKeyPlan(in *Input, o *Options, t *Table) (*plan, []mistake, error) {
 			p.schema, wrong = readSchema(res)
 		}
 	}
-	p.blankRow = p.addCheck(check{rule: RuleBlankRow, severity: SeverityError, expected: "a row with values", noValue: true,
+	p.blankRow = p.addCheck(check{rule: RuleBlankRow, severity: SeverityError, expected: "a row with values",
 		message: func(string) string { return "the row is blank" }})
-	p.missingCell = p.addCheck(check{rule: RuleMissingCell, severity: SeverityError, expected: p.cellsExpected(), noValue: true})
-	p.extraCell = p.addCheck(check{rule: RuleExtraCell, severity: SeverityError, expected: p.cellsExpected(), noValue: true})
+	p.missingCell = p.addCheck(check{rule: RuleMissingCell, severity: SeverityError, expected: p.cellsExpected()})
+	p.extraCell = p.addCheck(check{rule: RuleExtraCell, severity: SeverityError, expected: p.cellsExpected()})
 	wrong = append(wrong, p.planFields()...)
 	return p, append(wrong, p.planKeys()...), nil
 }
@@ -180,7 +180,7 @@ func (p *plan) planColumn(col int, f *field) (wrong []mistake) {
 			message: func(v string) string { return fmt.Sprintf("%q is not %s", v, typ.expected) }})
 	}
 	if f.Constraints.Required {
-		c.required = p.addCheck(check{rule: RuleConstraint, severity: SeverityError, field: name, expected: "a value", noValue: true,
+		c.required = p.addCheck(check{rule: RuleConstraint, severity: SeverityError, field: name, expected: "a value",
 			message: func(string) string { return name + " must not be missing" }})
 	}
 	for _, m := range p.planConstraints(c, f, name) {
@@ -328,7 +328,7 @@ func (p *plan) planLabels(taken []bool, names []string) {
 		return
 	}
 	label := func(rule string, severity Severity, field, expected, text string) {
-		n := p.addCheck(check{rule: rule, severity: severity, field: field, expected: expected, noValue: true})
+		n := p.addCheck(check{rule: rule, severity: severity, field: field, expected: expected})
 		p.labels = append(p.labels, labelHit{n, hit{row: -1, line: p.headerLine(), text: text}})
 	}
 	match := p.schema.match

@@ -3,6 +3,7 @@ package validate
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // Severity says how bad a finding is.
@@ -34,6 +35,8 @@ type TableReport struct {
 	Rows int64  `json:"rows"`
 	// Checked is how many rows were checked one by one: all, or those that changed.
 	Checked int64 `json:"rows_checked"`
+
+	took time.Duration
 }
 
 // Kind is all findings of one check in one field of one file.
@@ -65,7 +68,7 @@ type Finding struct {
 	// Message says what was found, in one sentence.
 	Message string `json:"message"`
 
-	hasValue bool
+	more bool // it stands for others, which are only counted
 }
 
 // finish counts and sorts what was found.

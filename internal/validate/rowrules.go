@@ -95,12 +95,12 @@ func (p *plan) ruleChecks(r *rule, id string, d *ruleDecl) {
 		message = "the rule does not hold: " + d.text()
 	}
 	say := func(string) string { return message }
-	r.check = p.addCheck(check{rule: id, severity: severity, name: d.title(), expected: d.text(), message: say, noValue: true})
-	r.failed = p.addCheck(check{rule: id, severity: severity, name: d.title(), expected: d.text(), noValue: true,
+	r.check = p.addCheck(check{rule: id, severity: severity, name: d.title(), expected: d.text(), message: say})
+	r.failed = p.addCheck(check{rule: id, severity: severity, name: d.title(), expected: d.text(),
 		message: func(string) string {
 			return "the rule has no value here, as after a division by zero: " + d.text()
 		}})
-	r.stop = p.addCheck(check{rule: RuleStopped, severity: SeverityError, name: d.title(), expected: "a rule that can be checked in a minute", noValue: true})
+	r.stop = p.addCheck(check{rule: RuleStopped, severity: SeverityError, name: d.title(), expected: "a rule that can be checked in a minute"})
 }
 
 func (p *plan) planRowRule(env *expr.Env, d *ruleDecl) error {

@@ -3,6 +3,7 @@ package validate
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/tabular"
@@ -91,6 +92,7 @@ func Run(ctx context.Context, in *Input, o *Options) (*Report, error) {
 
 // runTable validates one table.
 func runTable(ctx context.Context, in *Input, o *Options, t *Table, r *Report) error {
+	began := time.Now()
 	p, wrong, err := newPlan(in, o, t)
 	if err != nil {
 		return err
@@ -118,6 +120,6 @@ func runTable(ctx context.Context, in *Input, o *Options, t *Table, r *Report) e
 	if p.changed != nil {
 		checked = p.changed.count
 	}
-	r.Tables = append(r.Tables, TableReport{Path: t.Path, Rows: t.Now.Rows, Checked: checked})
+	r.Tables = append(r.Tables, TableReport{Path: t.Path, Rows: t.Now.Rows, Checked: checked, took: time.Since(began)})
 	return nil
 }

@@ -152,7 +152,7 @@ func (c *command) printReview(v *repo.Review) error {
 	}
 	switch {
 	case !v.Report.Valid:
-		if err := validate.WriteText(c.env.Stdout, v.Report); err != nil {
+		if err := c.printReport(v.Report); err != nil {
 			return err
 		}
 	case len(v.Broken) > 0:

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"crypto/rand"
 	"embed"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/internal/validate"
@@ -39,7 +41,7 @@ func (a *app) validateCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "changed-since", Usage: "check only what is not in `REV` alike"},
 			&cli.StringFlag{Name: "format", Value: string(validate.FormatText), Usage: "answer as `FORM`: text, github, sarif, junit, gitlab or html"},
-			&cli.IntFlag{Name: "limit", Usage: "show the first `N` findings of each kind", Value: 20},
+			&cli.IntFlag{Name: "limit", Usage: "show the first `N` findings of each kind (default: 20; for sarif and gitlab 5000)"},
 			&cli.StringFlag{Name: "summary", Usage: "append a summary in Markdown to `FILE`; with --format github $GITHUB_STEP_SUMMARY"},
 			&cli.StringSliceFlag{Name: "renamed", Usage: "say that a column was renamed, as `\"OLD=NEW\"`: datapackage.json follows; then check"},
 			&cli.StringFlag{Name: "recipe", Usage: "print how to check contributions with `SYSTEM`: github, gitlab or shell"},
@@ -55,6 +57,13 @@ func runValidate(c *command) error {
 	if err := c.checkFormat(); err != nil {
 		return err
 	}
+	limit := c.Int("limit")
+	if limit < 0 {
+		return usage("constl help validate", "--limit is a number of findings, found %d", limit)
+	}
+	if limit == 0 && !c.asJSON() {
+		limit = validate.Format(c.String("format")).Limit()
+	}
 	words, paths, err := c.revsAndPaths()
 	if err != nil {
 		return err
@@ -64,11 +73,11 @@ func runValidate(c *command) error {
 	}
 	if len(words) == 1 && len(paths) == 0 && csv.IsName(words[0]) {
 		if info, err := os.Stat(c.env.path(words[0])); err == nil && !info.IsDir() {
-			return c.validateFile(words[0])
+			return c.validateFile(words[0], limit)
 		}
 	}
 	return c.open(func(r *repo.Repo) error {
-		o := repo.ValidateOptions{Since: c.String("changed-since"), Limit: c.Int("limit")}
+		o := repo.ValidateOptions{Since: c.String("changed-since"), Limit: limit}
 		if len(words) > 0 {
 			o.Rev = words[0]
 		}
@@ -80,13 +89,13 @@ func runValidate(c *command) error {
 }
 
 // validateFile checks a file: in its dataset, if it lies in one.
-func (c *command) validateFile(name string) error {
+func (c *command) validateFile(name string, limit int) error {
 	dir := filepath.Dir(c.env.path(name))
 	r, err := repo.Open(c.ctx(), dir, c.options(nil))
 	if err == nil {
 		rel, rerr := r.Rel(dir, filepath.Base(name))
 		if rerr == nil {
-			rerr = c.validateIn(r, repo.ValidateOptions{Paths: []string{rel}, Since: c.String("changed-since"), Limit: c.Int("limit")})
+			rerr = c.validateIn(r, repo.ValidateOptions{Paths: []string{rel}, Since: c.String("changed-since"), Limit: limit})
 		}
 		return errors.Join(rerr, r.Close())
 	}
@@ -96,7 +105,7 @@ func (c *command) validateFile(name string) error {
 	if c.String("changed-since") != "" || len(c.StringSlice("renamed")) > 0 {
 		return usage("constl validate "+name, "%s lies in no dataset; --changed-since and --renamed are for those", name)
 	}
-	report, root, err := validate.File(c.ctx(), c.env.path(name), &validate.Options{Limit: c.Int("limit")})
+	report, root, err := validate.File(c.ctx(), c.env.path(name), &validate.Options{Limit: limit})
 	if err != nil {
 		return err
 	}
@@ -137,10 +146,13 @@ func (c *command) checkFormat() error {
 func (c *command) answerReport(report *validate.Report, dir string) error {
 	format := validate.Format(c.String("format"))
 	var err error
-	if c.asJSON() {
+	switch {
+	case c.asJSON():
 		err = c.printJSON(report)
-	} else {
-		err = validate.Write(c.env.Stdout, report, format, c.prefix(dir))
+	case format == validate.FormatText:
+		err = c.printReport(report)
+	default:
+		err = validate.Write(c.env.Stdout, report, format, validate.WriteOptions{Prefix: c.prefix(dir), Version: version, Now: time.Now()})
 	}
 	summary := c.env.path(c.String("summary"))
 	if c.String("summary") == "" {
@@ -153,6 +165,17 @@ func (c *command) answerReport(report *validate.Report, dir string) error {
 		err = appendSummary(summary, report)
 	}
 	return found(err, !report.Valid)
+}
+
+// printReport writes a report for people. GitHub Actions takes lines of what a step
+// prints for commands; what cells say must not be one.
+func (c *command) printReport(report *validate.Report) error {
+	if c.env.variable("GITHUB_ACTIONS") == "true" {
+		token := rand.Text()
+		c.print("::stop-commands::%s\n", token)
+		defer c.print("::%s::\n", token)
+	}
+	return validate.WriteText(c.env.Stdout, report)
 }
 
 // prefix leads from the folder that a CI system, or else the person, works in to
@@ -183,8 +206,12 @@ func resolved(dir string) (string, error) {
 }
 
 func appendSummary(name string, report *validate.Report) error {
+	used := int64(0)
+	if info, err := os.Stat(name); err == nil {
+		used = info.Size()
+	}
 	var b bytes.Buffer
-	if err := validate.WriteSummary(&b, report); err != nil {
+	if err := validate.WriteSummary(&b, report, used); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
@@ -212,7 +239,7 @@ func (c *command) printRecipe(system string) error {
 func (c *command) reportInvalid(err error) error {
 	var invalid *repo.InvalidError
 	if errors.As(err, &invalid) && !c.asJSON() {
-		if werr := validate.WriteText(c.env.Stdout, invalid.Report); werr != nil {
+		if werr := c.printReport(invalid.Report); werr != nil {
 			return werr
 		}
 	}
