@@ -61,7 +61,7 @@ var outside = map[string][]string{
 var forTests = []string{
 	"testing", "testing/fstest", "testing/iotest", "testing/quick", "testing/synctest", "testing/cryptotest", "testing/slogtest",
 	"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "pgregory.net/rapid", "go.uber.org/goleak", "golang.org/x/tools",
-	"github.com/santhosh-tekuri/jsonschema/v6",
+	"github.com/santhosh-tekuri/jsonschema/v6", "go.yaml.in/yaml/v3",
 }
 
 // badNames say nothing about what is in a package.

@@ -69,9 +69,13 @@ func (c *treeCheck) tree(tree object.ID) (found []merge.Conflict, err error) {
 	if in.Package, err = packageOf(c.ctx, c.objects, c.files); err != nil || in.Package == nil {
 		return nil, err
 	}
+	primary := func(path string) bool { return c.everyKey || c.doubtful[path] }
 	tables := make(map[string]*tabular.Table)
 	for _, res := range in.Package.Resources() {
 		for _, path := range res.Paths() {
+			if !validate.HasKeys(res, primary(path)) {
+				continue // of a copy of a part it may not be here
+			}
 			t, err := c.table(c.ctx, path)
 			if err != nil {
 				return nil, err
@@ -82,7 +86,6 @@ func (c *treeCheck) tree(tree object.ID) (found []merge.Conflict, err error) {
 			}
 		}
 	}
-	primary := func(path string) bool { return c.everyKey || c.doubtful[path] }
 	broken, err := validate.Keys(c.ctx, in, &validate.Options{Limit: maxViolations}, primary)
 	for i := 0; err == nil && i < len(broken); i++ {
 		var v merge.Conflict

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -207,11 +208,14 @@ func (v *validation) run(ctx context.Context) (*validate.Report, error) {
 	}
 	in.Open = func(ctx context.Context, path string) (*tabular.Table, error) { return v.table(ctx, v.now, path) }
 	in.OpenBase = func(ctx context.Context, path string) (*tabular.Table, error) { return v.table(ctx, v.base, path) }
+	if in.Package != nil {
+		in.Absent = v.absent(in.Package, before)
+	}
 	for _, path := range v.now.paths() {
 		if !within(path, v.paths) {
 			continue
 		}
-		t := validate.Table{Path: path, Redescribed: redescribed(before, in.Package, path)}
+		t := validate.Table{Path: path, Redescribed: validate.Redescribed(before, in.Package, path)}
 		if t.Now, err = in.Open(ctx, path); err != nil {
 			return nil, err
 		}
@@ -231,6 +235,25 @@ func (v *validation) run(ctx context.Context) (*validate.Report, error) {
 		cache.open().save()
 	}
 	return report, err
+}
+
+// absent returns the files that are described and not there. One that was not there
+// before either, and was described, is an older matter.
+func (v *validation) absent(pkg, before *datapackage.Package) []string {
+	has := func(files *fileSet, path string) bool {
+		_, ok := files.files[path]
+		return ok
+	}
+	return slices.DeleteFunc(validate.Absent(pkg, func(path string) bool { return has(v.now, path) }), func(path string) bool {
+		if !within(path, v.paths) {
+			return true
+		}
+		if !v.since || before == nil || has(v.base, path) {
+			return false
+		}
+		_, known := before.Resource(path)
+		return known
+	})
 }
 
 // sumCache is read when it is first asked for: without rules about tables it is not.
@@ -293,20 +316,4 @@ func (v *validation) basePackage(ctx context.Context) (*datapackage.Package, err
 		return nil, nil // what was wrong before says nothing about now
 	}
 	return pkg, nil
-}
-
-// redescribed reports whether two descriptions say different things about a table.
-func redescribed(before, now *datapackage.Package, path string) bool {
-	schema := func(p *datapackage.Package) []byte {
-		if p == nil {
-			return nil
-		}
-		res, ok := p.Resource(path)
-		if !ok {
-			return nil
-		}
-		data, _ := res.SchemaJSON()
-		return data
-	}
-	return !bytes.Equal(schema(before), schema(now))
 }

@@ -3,6 +3,7 @@ package validate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/constl/constl/internal/datapackage"
@@ -20,6 +21,18 @@ func packageKind(err error) Kind {
 		Rule: RulePackage, Severity: SeverityError, Path: datapackage.FileName, Count: 1,
 		Expected: "JSON after the Data Package standard", Findings: []Finding{f},
 	}
+}
+
+// absentKind reports a file that is described and not there.
+func absentKind(pkg *datapackage.Package, path string) Kind {
+	k := Kind{Rule: RuleSource, Severity: SeverityError, Path: datapackage.FileName, Count: 1, Expected: "a file for each resource"}
+	f := Finding{Message: fmt.Sprintf("there is no file %s: bring it back, or take out its description", path)}
+	if res, ok := pkg.Resource(path); ok {
+		line, column := pkg.Place(res, "path")
+		f.Line, f.Column = int64(line), column
+	}
+	k.Findings = []Finding{f}
+	return k
 }
 
 // mistakeKind reports a part of datapackage.json that cannot be followed.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/tabular"
 )
 
@@ -126,6 +127,14 @@ type BrokenKey struct {
 	First int64
 	// Target is the table in which no row has what the reference says; "" of a key.
 	Target string
+}
+
+// HasKeys reports whether a resource says of its table what [Keys] looks at: unique
+// keys and references, and with primary a primary key.
+func HasKeys(res *datapackage.Resource, primary bool) bool {
+	s, _ := readSchema(res)
+	return len(s.uniqueKeys) > 0 || len(s.foreignKeys) > 0 || primary && len(s.primaryKey) > 0 ||
+		slices.ContainsFunc(s.fields, func(f field) bool { return f.Constraints.Unique })
 }
 
 // Keys looks for rows that break a unique key or a reference, as [Run] does, and for

@@ -4,6 +4,7 @@ package validate
 const (
 	RulePackage        = "package-error"
 	RuleSchema         = "schema-error"
+	RuleSource         = "source-error"
 	RuleMissingLabel   = "missing-label"
 	RuleExtraLabel     = "extra-label"
 	RuleIncorrectLabel = "incorrect-label"
@@ -48,6 +49,7 @@ func describeRule(id string) string {
 var ruleTexts = []struct{ id, text string }{
 	{RulePackage, "datapackage.json cannot be read."},
 	{RuleSchema, "datapackage.json asks for something that cannot be checked."},
+	{RuleSource, "A file that is described is not there."},
 	{RuleMissingLabel, "A column that is described is not in the file."},
 	{RuleExtraLabel, "A column of the file is not described."},
 	{RuleIncorrectLabel, "The columns stand in another order than described."},

@@ -18,6 +18,8 @@ type Input struct {
 	PackageError error
 	// Tables are the tables to validate.
 	Tables []Table
+	// Absent are files that are described and not there.
+	Absent []string
 	// Open returns another table, to which keys of these may refer; nil if there is
 	// none at that path. It may be nil itself.
 	Open func(ctx context.Context, path string) (*tabular.Table, error)
@@ -67,6 +69,9 @@ func Run(ctx context.Context, in *Input, o *Options) (*Report, error) {
 	r := &Report{}
 	if in.PackageError != nil {
 		r.Kinds = append(r.Kinds, packageKind(in.PackageError))
+	}
+	for _, path := range in.Absent {
+		r.Kinds = append(r.Kinds, absentKind(in.Package, path))
 	}
 	done, total := int64(0), int64(0)
 	for i := range in.Tables {

@@ -17,6 +17,7 @@ import (
 	"github.com/constl/constl/internal/keyfile"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/internal/settings"
+	"github.com/constl/constl/internal/validate"
 	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/object/pack"
@@ -93,6 +94,7 @@ var usageErrors = []error{
 	repo.ErrNoRemote,
 	repo.ErrNotFile,
 	fingerprint.ErrFormat,
+	validate.ErrKinds,
 	repo.ErrQuery,
 	xlsx.ErrNoSheet,
 	parquet.ErrNested,

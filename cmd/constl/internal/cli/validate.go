@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/internal/validate"
 	"github.com/constl/constl/tabular/csv"
@@ -23,7 +24,7 @@ var recipes embed.FS
 
 func (a *app) validateCommand() *cli.Command {
 	return &cli.Command{
-		Name: "validate", Category: groupCite, ArgsUsage: "[REV] [-- PATH ...], or FILE",
+		Name: "validate", Category: groupCite, ArgsUsage: "[REV|PATH] [-- PATH ...]",
 		Usage: "check tables against their types, constraints, keys and rules",
 		Description: "What should be is written in datapackage.json: types, formats, missing values, constraints and\n" +
 			"keys after Table Schema, and rules of your own in CEL, in the schema as\n" +
@@ -31,20 +32,21 @@ func (a *app) validateCommand() *cli.Command {
 			"    {\"table\": \"sum(count) < 1000\", \"per\": [\"site\"]}, {\"change\": \"change == 'added'\"}]}\n" +
 			"or \"change\": \"new.count <= old.count * 2\". Damage by spreadsheet programs is a warning; a field with\n" +
 			"\"constl\": {\"allow\": [\"stray-space\"]} has it allowed. internal/validate/RULES.md lists all checks.\n" +
-			"Without REV: the folder as it is. A FILE that lies in no dataset is checked with the\n" +
-			"datapackage.json beside or above it. Rules about changes compare with the version before.\n" +
+			"Without REV: the folder as it is. A file that lies in no dataset is checked with the datapackage.json\n" +
+			"beside or above it, a folder with its own; --changed-since then takes an earlier copy of the file\n" +
+			"or folder. Rules about changes compare with the version before.\n" +
 			"To check always: constl config validate.on commit,accept,pull (see constl help config).\n" +
 			"Exit code 1 if there are errors; warnings do not count.\n" +
 			"JSON: {\"valid\",\"errors\",\"warnings\",\"tables\":[{\"path\",\"rows\",\"rows_checked\"}],\n" +
 			"\"findings\":[{\"rule\",\"severity\",\"path\",\"field\",\"name\",\"expected\",\"count\",\n" +
 			"\"first\":[{\"line\",\"column\",\"row\",\"key\",\"value\",\"message\"}]}],\"notes\"}",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "changed-since", Usage: "check only what is not in `REV` alike"},
+			&cli.StringFlag{Name: "changed-since", Usage: "check only what is not in `REV` alike; of what lies in no dataset, in an earlier copy"},
 			&cli.StringFlag{Name: "format", Value: string(validate.FormatText), Usage: "answer as `FORM`: text, github, sarif, junit, gitlab or html"},
 			&cli.IntFlag{Name: "limit", Usage: "show the first `N` findings of each kind (default: 20; for sarif and gitlab 5000)"},
 			&cli.StringFlag{Name: "summary", Usage: "append a summary in Markdown to `FILE`; with --format github $GITHUB_STEP_SUMMARY"},
 			&cli.StringSliceFlag{Name: "renamed", Usage: "say that a column was renamed, as `\"OLD=NEW\"`: datapackage.json follows; then check"},
-			&cli.StringFlag{Name: "recipe", Usage: "print how to check contributions with `SYSTEM`: github, gitlab or shell"},
+			&cli.StringFlag{Name: "recipe", Usage: "print how to check contributions with `SYSTEM`: github, github-forks, gitlab or shell"},
 		},
 		Action: a.action(runValidate),
 	}
@@ -71,41 +73,73 @@ func runValidate(c *command) error {
 	if len(words) > 1 {
 		return usage("constl help validate", "expected at most one version or file, found %d; name files of a dataset behind --", len(words))
 	}
-	if len(words) == 1 && len(paths) == 0 && csv.IsName(words[0]) {
-		if info, err := os.Stat(c.env.path(words[0])); err == nil && !info.IsDir() {
-			return c.validateFile(words[0], limit)
+	o := repo.ValidateOptions{Since: c.String("changed-since"), Limit: limit}
+	r, err := repo.Open(c.ctx(), c.place(words), c.options(nil))
+	if errors.Is(err, repo.ErrNotDataset) && len(words) == 1 && len(paths) == 0 {
+		if _, serr := os.Stat(c.env.path(words[0])); serr != nil {
+			return usage("constl validate FILE", "there is no file or folder %s, and no dataset here that could have such a version", words[0])
 		}
+		return c.validateLoose(words[0], o)
 	}
-	return c.open(func(r *repo.Repo) error {
-		o := repo.ValidateOptions{Since: c.String("changed-since"), Limit: limit}
-		if len(words) > 0 {
-			o.Rev = words[0]
-		}
-		if o.Paths, err = c.paths(r, paths); err != nil {
-			return err
-		}
-		return c.validateIn(r, o)
-	})
-}
-
-// validateFile checks a file: in its dataset, if it lies in one.
-func (c *command) validateFile(name string, limit int) error {
-	dir := filepath.Dir(c.env.path(name))
-	r, err := repo.Open(c.ctx(), dir, c.options(nil))
-	if err == nil {
-		rel, rerr := r.Rel(dir, filepath.Base(name))
-		if rerr == nil {
-			rerr = c.validateIn(r, repo.ValidateOptions{Paths: []string{rel}, Since: c.String("changed-since"), Limit: limit})
-		}
-		return errors.Join(rerr, r.Close())
-	}
-	if !errors.Is(err, repo.ErrNotDataset) {
+	if err != nil {
 		return err
 	}
-	if c.String("changed-since") != "" || len(c.StringSlice("renamed")) > 0 {
-		return usage("constl validate "+name, "%s lies in no dataset; --changed-since and --renamed are for those", name)
+	if len(words) == 1 && c.isPath(r, words[0], len(paths) > 0) {
+		words, paths = nil, words
 	}
-	report, root, err := validate.File(c.ctx(), c.env.path(name), &validate.Options{Limit: limit})
+	if len(words) > 0 {
+		o.Rev = words[0]
+	}
+	if o.Paths, err = c.paths(r, paths); err == nil {
+		err = c.validateIn(r, o)
+	}
+	return errors.Join(err, r.Close())
+}
+
+// place is the folder from which the dataset is looked for: that of a file or folder
+// that a person names, or the one they are in.
+func (c *command) place(words []string) string {
+	if len(words) != 1 {
+		return c.env.path(".")
+	}
+	name := c.env.path(words[0])
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return c.env.path(".")
+	case info.IsDir():
+		return name
+	}
+	return filepath.Dir(name)
+}
+
+// isPath reports whether a word is a file or folder, and not a version.
+func (c *command) isPath(r *repo.Repo, word string, others bool) bool {
+	if _, err := os.Stat(c.env.path(word)); err != nil || others {
+		return false
+	}
+	_, err := r.Resolve(c.ctx(), word)
+	return err != nil || csv.IsName(word)
+}
+
+// validateLoose checks a file or folder that lies in no dataset.
+func (c *command) validateLoose(name string, o repo.ValidateOptions) error {
+	if len(c.StringSlice("renamed")) > 0 {
+		return usage("constl validate "+name, "%s lies in no dataset; --renamed is for those", name)
+	}
+	base := ""
+	if o.Since != "" {
+		base = c.env.path(o.Since)
+		if _, err := os.Stat(base); err != nil {
+			return usage("constl validate "+name+" --changed-since OLD",
+				"%s lies in no dataset, so --changed-since takes an earlier copy of it; there is no %s", name, o.Since)
+		}
+	}
+	name = c.env.path(name)
+	if filepath.Base(name) == datapackage.FileName {
+		name = filepath.Dir(name)
+	}
+	report, root, err := validate.Loose(c.ctx(), name, base, &validate.Options{Limit: o.Limit})
 	if err != nil {
 		return err
 	}
@@ -223,7 +257,7 @@ func appendSummary(name string, report *validate.Report) error {
 }
 
 func (c *command) printRecipe(system string) error {
-	for _, name := range []string{"github.yml", "gitlab.yml", "shell.sh"} {
+	for _, name := range []string{"github.yml", "github-forks.yml", "gitlab.yml", "shell.sh"} {
 		if strings.HasPrefix(name, system+".") {
 			data, err := recipes.ReadFile("recipes/" + name)
 			if err == nil {
@@ -232,7 +266,7 @@ func (c *command) printRecipe(system string) error {
 			return err
 		}
 	}
-	return usage("constl validate --recipe github", "there are recipes for github, gitlab and shell, none for %q", system)
+	return usage("constl validate --recipe github", "there are recipes for github, github-forks, gitlab and shell, none for %q", system)
 }
 
 // reportInvalid prints the report of data that a hook has refused.
