@@ -49,6 +49,7 @@ const (
 	haveReads     = 4096            // objects of the have side that a walk reads freely,
 	haveReadRatio = 8               // and then this many for each one of the want side
 	bufferBytes   = 64 << 10
+	maxOpening    = 8 << 10 // bytes of a request that goes along with the handshake
 
 	firstBufferBytes = 4 << 10   // for the first frame of a stream
 	guestAheadBytes  = 256 << 10 // as aheadBytes, of what a client sends

@@ -57,6 +57,7 @@ type serving struct {
 	kind    RequestKind
 	dataset object.ID
 	closer  io.Closer // the dataset, if it is to be closed
+	early   early     // nil if the stream cannot have come early
 	asked   time.Time // when the dataset was named
 	waited  time.Duration
 	limit   string // a bound that was hit, though the request goes on
@@ -88,6 +89,7 @@ func (r *serving) serve(ctx context.Context, stream io.ReadWriteCloser) error {
 	}
 	c := startConn(stream, &guest{memory: r.memory, maxRequest: r.o.MaxRequestBytes})
 	r.c = c
+	r.early, _ = stream.(early)
 	release := c.guard(ctx, r.o.Stall, r.o.MinProgress)
 	err := r.admit(ctx)
 	if r.closer != nil {
@@ -141,6 +143,12 @@ func (r *serving) admit(ctx context.Context) error {
 	default:
 		return fmt.Errorf("%w: a frame of type %s in place of a request", ErrBadRequest, t)
 	}
+	if t != frameSync {
+		// Whatever changes something, or takes long, is for nobody to send again.
+		if err := r.prove(ctx); err != nil {
+			return err
+		}
+	}
 	came := time.Now()
 	leave, err := r.server.queue.enter(ctx, r.peer, r.o.MaxWait)
 	r.waited = time.Since(came)
@@ -152,6 +160,20 @@ func (r *serving) admit(ctx context.Context) error {
 		return err
 	}
 	return answer(ctx, body)
+}
+
+// early is what a stream implements that may have come with the handshake of its
+// connection (package link).
+type early interface {
+	Proved(ctx context.Context) error
+}
+
+// prove waits until the peer has proved that it is there and sends this now.
+func (r *serving) prove(ctx context.Context) error {
+	if r.early == nil {
+		return nil
+	}
+	return streamError(ctx, "waiting for the handshake", r.early.Proved(ctx))
 }
 
 // open finds the dataset and checks that the peer may read it.
@@ -168,6 +190,11 @@ func (r *serving) open(ctx context.Context, id object.ID) (Dataset, []*refs.Sign
 	}
 	if len(identities) == 0 || !identities[len(identities)-1].Identity().MayRead(r.peer) {
 		return nil, nil, ErrNotFound
+	}
+	if identities[len(identities)-1].Identity().Audience != refs.Public {
+		if err := r.prove(ctx); err != nil {
+			return nil, nil, err
+		}
 	}
 	if p, ok := ds.(PeerDataset); ok {
 		ds = p.For(r.peer)

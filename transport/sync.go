@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -102,6 +104,19 @@ func Sync(ctx context.Context, stream io.ReadWriteCloser, req *SyncRequest, sink
 		return s.result, fmt.Errorf("syncing %s: %w", req.Dataset.Short(), err)
 	}
 	return s.result, nil
+}
+
+// Opening returns what Sync writes first for the request: what a connection may
+// send along with its handshake, if that is a small part of one flight. It
+// returns nil if it is too much.
+func (r *SyncRequest) Opening() []byte {
+	var b bytes.Buffer
+	c := &conn{w: bufio.NewWriter(&b)}
+	body := (&syncing{req: r}).message().encode()
+	if len(body) > maxOpening || c.writeFrame(frameSync, body) != nil || c.flush() != nil {
+		return nil
+	}
+	return b.Bytes()
 }
 
 // syncing is one Sync under way.

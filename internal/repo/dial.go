@@ -22,7 +22,7 @@ import (
 // everything has come: one goes on where another stopped.
 func (r *Repo) exchange(ctx context.Context, url refs.URL, key *refs.Key, req *transport.SyncRequest, sink transport.Sink) (transport.Stats, error) {
 	var sum transport.Stats
-	err := r.dial(ctx, url, key, func(a refs.Address, conn link.Conn) error {
+	err := r.dial(ctx, url, key, req.Opening, func(a refs.Address, conn link.Conn) error {
 		stream, err := conn.OpenStream(ctx)
 		if err != nil {
 			return err
@@ -40,15 +40,20 @@ func (r *Repo) exchange(ctx context.Context, url refs.URL, key *refs.Key, req *t
 }
 
 // dial connects to the peers of an address, one after the other, until use returns
-// without an error for which another peer may make up.
-func (r *Repo) dial(ctx context.Context, url refs.URL, key *refs.Key, use func(refs.Address, link.Conn) error) error {
+// without an error for which another peer may make up. opening returns what use will
+// write first and what a peer may get more than once; it may be nil.
+func (r *Repo) dial(ctx context.Context, url refs.URL, key *refs.Key, opening func() []byte, use func(refs.Address, link.Conn) error) error {
 	var failed []error
 	for _, a := range url.Peers {
 		if a.Host == "" {
 			failed = append(failed, fmt.Errorf("%w: the address of %s is not known", link.ErrUnreachable, a.Peer.Short()))
 			continue
 		}
-		conn, err := r.connect(ctx, a, key)
+		var early []byte
+		if opening != nil {
+			early = opening()
+		}
+		conn, err := r.connect(ctx, a, key, early)
 		if err == nil {
 			err = errors.Join(use(a, conn), conn.Close())
 			if err == nil || ctx.Err() != nil || !another(err) {
@@ -73,11 +78,12 @@ func another(err error) bool {
 	return false
 }
 
-// connect connects to one peer, over what has worked the last time first.
-func (r *Repo) connect(ctx context.Context, a refs.Address, key *refs.Key) (*reach.Conn, error) {
+// connect connects to one peer, over what has worked the last time first. What is to
+// be sent early may be nil.
+func (r *Repo) connect(ctx context.Context, a refs.Address, key *refs.Key, early []byte) (*reach.Conn, error) {
 	carriers := r.readCarriers()
 	conn, err := reach.Dial(ctx, net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port))), a.Peer, key, &reach.Options{
-		QUIC:   &quic.Options{HandshakeTimeout: r.o.Patience},
+		QUIC:   &quic.Options{HandshakeTimeout: r.o.Patience, Sessions: sessionsWith(r.o.Home, key.PeerID(), a.Peer), Early: early},
 		TCP:    &tcp.Options{HandshakeTimeout: r.o.Patience},
 		Prefer: carriers[a.Peer],
 	})

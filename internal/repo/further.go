@@ -41,7 +41,7 @@ func (f *further) open(ctx context.Context) (io.ReadWriteCloser, error) {
 	if len(f.others) > 0 {
 		a := f.others[0]
 		f.others = f.others[1:]
-		conn, err := f.r.connect(ctx, a, f.key)
+		conn, err := f.r.connect(ctx, a, f.key, nil)
 		if err != nil {
 			return nil, err
 		}

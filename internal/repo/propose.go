@@ -156,7 +156,7 @@ func (r *Repo) pushStatements(ctx context.Context, at Remote, statements ...*ref
 			return res, err
 		}
 	}
-	err = r.dial(ctx, at.URL, key, func(_ refs.Address, conn link.Conn) error {
+	err = r.dial(ctx, at.URL, key, nil, func(_ refs.Address, conn link.Conn) error {
 		stream, err := conn.OpenStream(ctx)
 		if err != nil {
 			return err

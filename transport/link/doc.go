@@ -4,5 +4,6 @@
 //
 // Both sides show a self-signed certificate of their device key in a TLS 1.3
 // handshake. Names and dates in certificates mean nothing; the key is the peer's
-// id. Sessions are not resumed, so every connection proves both keys anew.
+// id. A session that is resumed (over QUIC alone) stands for the keys that were proved
+// when it began, and is checked like any other.
 package link

@@ -37,6 +37,15 @@ type Stream interface {
 	Bytes() (in, out int64)
 }
 
+// Early is what a stream implements that may have come with the handshake of its
+// connection, before the peer has proved that it is there now: it may be something
+// old, sent once more by somebody else (RFC 8446 §8).
+type Early interface {
+	// Proved waits until the peer has. It fails if the connection ends before, or with
+	// ctx's error.
+	Proved(ctx context.Context) error
+}
+
 // Handler deals with one stream that a peer opened, and closes it. It should end
 // soon after ctx does. Handlers run in goroutines of their own.
 type Handler func(ctx context.Context, peer refs.PeerID, stream Stream)

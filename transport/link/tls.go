@@ -49,8 +49,9 @@ func PeerOf(state *tls.ConnectionState) (refs.PeerID, error) {
 	return refs.PeerIDFromKey(key)
 }
 
-// Config returns the TLS settings of either side. verify is called with the peer
-// of every connection and decides. TLS proves that the peer holds its certificate's
+// Config returns the TLS settings of either side. Sessions are not resumed unless the
+// caller allows it. verify is called with the peer
+// of every connection, resumed ones included, and decides. TLS proves that the peer holds its certificate's
 // key; who signed the certificate is of no interest.
 func Config(cert tls.Certificate, verify func(refs.PeerID) error) *tls.Config {
 	return &tls.Config{

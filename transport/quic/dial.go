@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
@@ -25,6 +26,9 @@ type Conn struct {
 	transport *quicgo.Transport // of this connection alone
 	socket    net.PacketConn
 	peer      refs.PeerID
+
+	mu    sync.Mutex
+	first *Stream // was opened with the handshake
 }
 
 // Dial connects to the peer at the first of the addresses (host:port, IPv6 hosts
@@ -113,23 +117,69 @@ func (d *dialing) run(ctx context.Context, tlsConfig *tls.Config) (*Conn, error)
 	if err != nil {
 		return nil, fmt.Errorf("opening a UDP socket: %w", err)
 	}
-	tr := &quicgo.Transport{Conn: socket}
-	conn, err := tr.Dial(ctx, addr, tlsConfig, d.o.config())
-	if err != nil {
-		tr.Close()
+	c := &Conn{transport: &quicgo.Transport{Conn: socket}, socket: socket}
+	if err := d.connect(ctx, c, addr, tlsConfig); err != nil {
+		c.transport.Close()
 		socket.Close()
 		if d.expect.Wrong != nil {
 			return nil, d.expect.Wrong
 		}
 		return nil, dialError(err)
 	}
-	c := &Conn{conn: conn, transport: tr, socket: socket}
-	state := conn.ConnectionState().TLS
+	state := c.conn.ConnectionState().TLS
 	if c.peer, err = link.PeerOf(&state); err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// connect returns when the handshake is complete.
+func (d *dialing) connect(ctx context.Context, c *Conn, addr net.Addr, tlsConfig *tls.Config) (err error) {
+	if d.o.Sessions == nil || d.expect.Peer.IsZero() {
+		c.conn, err = c.transport.Dial(ctx, addr, tlsConfig, d.o.config())
+		return err
+	}
+	tlsConfig.SessionTicketsDisabled = false
+	tlsConfig.ClientSessionCache = d.o.Sessions
+	if c.conn, err = c.transport.DialEarly(ctx, addr, tlsConfig, d.o.config()); err != nil {
+		return err
+	}
+	if err := c.early(ctx, d.o.Early); err != nil {
+		c.conn.CloseWithError(codeDone, "")
+		return err
+	}
+	return nil
+}
+
+// early sends what can be sent with the handshake, and waits until that is complete.
+func (c *Conn) early(ctx context.Context, data []byte) error {
+	select {
+	case <-c.conn.HandshakeComplete():
+		data = nil // there was no session to resume
+	default:
+	}
+	var s *quicgo.Stream
+	if len(data) > 0 {
+		// What cannot be sent early is sent when it is written.
+		if opened, err := c.conn.OpenStream(); err == nil {
+			if _, err := opened.Write(data); err == nil {
+				s = opened
+			}
+		}
+	}
+	if err := proved(ctx, c.conn); err != nil {
+		return err
+	}
+	if !c.conn.ConnectionState().Used0RTT {
+		// There was no session, or the peer has forgotten it, and nothing has arrived.
+		_, err := c.conn.NextConnection(ctx)
+		return err
+	}
+	if s != nil {
+		c.first = &Stream{s: s, ahead: data}
+	}
+	return nil
 }
 
 func resolve(ctx context.Context, address string) (*net.UDPAddr, error) {
@@ -156,6 +206,13 @@ func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
 
 // OpenStream implements [link.Conn].
 func (c *Conn) OpenStream(ctx context.Context) (link.Stream, error) {
+	c.mu.Lock()
+	first := c.first
+	c.first = nil
+	c.mu.Unlock()
+	if first != nil {
+		return first, nil
+	}
 	s, err := c.conn.OpenStreamSync(ctx)
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("opening a stream: %w; the peer takes no more of them at once (limit %s)", err, LimitStreams)

@@ -24,7 +24,7 @@ type Listener struct {
 	handler   link.Handler
 	socket    *net.UDPConn
 	transport *quicgo.Transport
-	listener  *quicgo.Listener
+	listener  *quicgo.EarlyListener
 	ctx       context.Context // of the handlers
 	cancel    context.CancelFunc
 	loops     sync.WaitGroup // accepting, and one for each connection
@@ -64,7 +64,9 @@ func Listen(ctx context.Context, address string, key crypto.Signer, handler link
 	}
 	l.transport = &quicgo.Transport{Conn: socket, VerifySourceAddress: l.crowded, ConnContext: l.place}
 	anybody := func(refs.PeerID) error { return nil }
-	l.listener, err = l.transport.Listen(link.Config(cert, anybody), l.o.listenConfig())
+	config := link.Config(cert, anybody)
+	config.SessionTicketsDisabled = false
+	l.listener, err = l.transport.ListenEarly(config, l.o.listenConfig())
 	if err != nil {
 		socket.Close()
 		return nil, fmt.Errorf("listening at %s: %w", address, err)
@@ -122,9 +124,33 @@ func (l *Listener) accept() {
 	}
 }
 
-func (l *Listener) serve(conn *quicgo.Conn) {
+// met waits until it is known who has come: at once from a session that is resumed
+// with a request, else when the handshake is complete.
+func (l *Listener) met(conn *quicgo.Conn) (refs.PeerID, error) {
+	if !conn.ConnectionState().Used0RTT {
+		if err := proved(l.ctx, conn); err != nil {
+			return refs.PeerID{}, err
+		}
+	}
 	state := conn.ConnectionState().TLS
-	peer, err := link.PeerOf(&state)
+	return link.PeerOf(&state)
+}
+
+// proved waits until the handshake is complete, so that what came was sent now and
+// by the peer that it seems to be from.
+func proved(ctx context.Context, conn *quicgo.Conn) error {
+	select {
+	case <-conn.HandshakeComplete():
+		return nil
+	case <-conn.Context().Done():
+		return streamError(context.Cause(conn.Context()))
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (l *Listener) serve(conn *quicgo.Conn) {
+	peer, err := l.met(conn)
 	if err != nil {
 		conn.CloseWithError(codeDone, "")
 		return
@@ -150,7 +176,7 @@ func (l *Listener) serve(conn *quicgo.Conn) {
 			defer l.handlers.Done()
 			// The peer may open another stream only when this one is dealt with.
 			defer s.ReleaseStreamCredit()
-			stream := &Stream{s: s}
+			stream := &Stream{s: s, proved: func(ctx context.Context) error { return proved(ctx, conn) }}
 			defer stream.Close()
 			l.handler(l.ctx, peer, stream)
 		}()

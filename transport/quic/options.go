@@ -1,6 +1,7 @@
 package quic
 
 import (
+	"crypto/tls"
 	"os"
 	"time"
 
@@ -20,6 +21,13 @@ type Options struct {
 	// MaxStreams is how many streams a peer may have open at once on one
 	// connection, until each has been dealt with. Default: 32.
 	MaxStreams int
+	// Sessions, if not nil, keeps what a later connection to the same peer begins with
+	// (TLS session tickets). It holds secrets, and is for one peer. It is for dialling.
+	Sessions tls.ClientSessionCache
+	// Early is what will be written first to the first stream of the connection. If there is a
+	// session of the peer, it is sent with the handshake and saves a round trip; anybody who
+	// has recorded it can make the peer get it once more. It is for dialling.
+	Early []byte
 	// HandshakeTimeout is how long one attempt to connect may take without an
 	// answer; twice that in all. Default: 5 s.
 	HandshakeTimeout time.Duration
@@ -84,6 +92,7 @@ const (
 // small and grow as long as their passes do.
 func (o *Options) listenConfig() *quicgo.Config {
 	c := o.config()
+	c.Allow0RTT = true
 	c.InitialStreamReceiveWindow = uint64(min(o.MaxStreamWindow, guestStreamWindow))
 	c.InitialConnectionReceiveWindow = uint64(min(o.MaxConnWindow, guestConnWindow))
 	c.AllowConnectionWindowIncrease = func(conn *quicgo.Conn, delta uint64) bool {

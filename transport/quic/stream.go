@@ -1,17 +1,37 @@
 package quic
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
 	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/constl/constl/transport/link"
 )
 
-// Stream is one stream of a connection over QUIC. It implements [link.Stream].
+// Stream is one stream of a connection over QUIC. It implements [link.Stream] and [link.Early].
 type Stream struct {
 	s       *quicgo.Stream
 	in, out atomic.Int64
 	writing sync.Mutex // Close must not overlap with a Write
+	ahead   []byte     // was sent before anybody wrote it
+	proved  func(ctx context.Context) error
+}
+
+var (
+	_ link.Stream = (*Stream)(nil)
+	_ link.Early  = (*Stream)(nil)
+)
+
+// Proved implements [link.Early].
+func (s *Stream) Proved(ctx context.Context) error {
+	if s.proved == nil {
+		return nil
+	}
+	return s.proved(ctx)
 }
 
 // Read reads what the peer sent. At the peer's end of the stream the error is [io.EOF].
@@ -21,13 +41,25 @@ func (s *Stream) Read(p []byte) (int, error) {
 	return n, streamError(err)
 }
 
+// errAhead says that something else was written than what had been sent already.
+var errAhead = errors.New("quic: what is written is not what was sent early")
+
 // Write sends to the peer; it waits while the peer takes no more.
 func (s *Stream) Write(p []byte) (int, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	n, err := s.s.Write(p)
-	s.out.Add(int64(n))
-	return n, streamError(err)
+	sent := min(len(s.ahead), len(p))
+	if !bytes.Equal(s.ahead[:sent], p[:sent]) {
+		return 0, errAhead
+	}
+	s.ahead = s.ahead[sent:]
+	n := 0
+	var err error
+	if sent < len(p) {
+		n, err = s.s.Write(p[sent:])
+	}
+	s.out.Add(int64(sent + n))
+	return sent + n, streamError(err)
 }
 
 // Close ends both directions: the peer gets everything that was written and then
