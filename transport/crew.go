@@ -70,9 +70,6 @@ func remaining(took time.Duration, came, left int) time.Duration {
 // run does the errand, over the stream of f and those of the crew. It fails with the
 // error of f's stream, although the others go on as long as they can.
 func (w *crew) run(ctx context.Context, f *fetcher, e *errand) error {
-	if w == nil {
-		return f.fetch(ctx, e)
-	}
 	w.mu.Lock()
 	for _, h := range w.helpers {
 		w.send(h, e)

@@ -176,7 +176,7 @@ func (a *answer) add(r *receiver) {
 // askAll asks for objects, over several streams if that takes long. It fails with
 // an error that wraps ErrIncomplete if nothing of what was asked for came.
 func (f *fetcher) askAll(ctx context.Context, ids []object.ID, flags uint64) (*answer, error) {
-	if len(ids) > minShare && flags&flagFlat != 0 {
+	if f.crew != nil && len(ids) >= minShare && flags&flagFlat != 0 {
 		return f.share(ctx, ids, flags)
 	}
 	a := &answer{}
@@ -227,7 +227,11 @@ func (f *fetcher) round(ctx context.Context, ids []object.ID, flags uint64) erro
 	if err := f.want(ctx, ids, flags); err != nil {
 		return err
 	}
-	_, err := f.recv.receive(ctx)
+	w := f.crew
+	if flags&flagFlat != 0 {
+		w = nil // what is to come is as short as can be
+	}
+	_, err := f.recv.receive(ctx, w)
 	return err
 }
 

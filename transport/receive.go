@@ -38,10 +38,10 @@ type receiver struct {
 	got       []object.ID   // objects that came since the last solicit and link to others
 	history   bool          // commits or tags are among them
 	leaves    int           // objects in a row, the last that came, that link to nothing
+	leafBytes int           // and what they took to come
 	came      int           // object frames of this run
 	cameBytes int           // and their bytes
 	run       uint64        // the number of this run on the stream
-	crew      *crew         // may have the rest of a run brought over other streams; nil for none
 }
 
 // orphan is an object that came as a delta before its base.
@@ -70,15 +70,16 @@ func (r *receiver) solicit(ids []object.ID) {
 	r.noBase, r.got, r.history, r.orphans, r.orphaned = nil, nil, false, nil, 0
 }
 
-// receive receives one run of objects up to its end frame. Whatever was verified
+// receive receives one run of objects up to its end frame, or, if the crew may take
+// over, as much of it as does not come over other streams. Whatever was verified
 // before a failure is stored.
-func (r *receiver) receive(ctx context.Context) (end *endMessage, err error) {
+func (r *receiver) receive(ctx context.Context, w *crew) (end *endMessage, err error) {
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
 	defer func() { err = r.shut(ctx, err) }()
 	begun := time.Now()
-	return r.next(ctx, func() bool { return r.crew != nil && r.crew.takesOver(r, begun) })
+	return r.next(ctx, func() bool { return w != nil && w.takesOver(r, begun) })
 }
 
 // open prepares for runs. The caller calls shut after the last.
@@ -306,8 +307,9 @@ func (r *receiver) harvest() error {
 			r.stats.Deltas++
 		}
 		r.leaves++
+		r.leafBytes += v.size
 		if len(v.links) > 0 {
-			r.leaves = 0
+			r.leaves, r.leafBytes = 0, 0
 			r.got = append(r.got, v.id)
 			r.history = r.history || v.kind == object.KindCommit || v.kind == object.KindTag
 		}

@@ -12,7 +12,7 @@ import (
 
 // Bounds of the wants of one errand.
 const (
-	minShare  = 64                     // objects; fewer are asked for at once over one stream
+	minShare  = 8                      // objects; fewer are asked for at once
 	ahead     = 2                      // wants under way on one stream, so that the line never falls silent
 	pace      = 250 * time.Millisecond // what one want should take
 	lateness  = 2 * time.Second        // after which others do what one has not done
@@ -20,7 +20,6 @@ const (
 	firstWant = 64 << 10
 	maxWant   = 8 << 20
 	guessSize = 16 << 10 // bytes of an object before any came
-	leastIDs  = 4        // objects in one want
 )
 
 // errand is a list of objects that several streams fetch by their ids, each object
@@ -29,13 +28,13 @@ const (
 // nothing else to do. Its methods are safe for use by several goroutines at once.
 type errand struct {
 	flags uint64
-	alone bool // only one stream works on it
 
 	mu      sync.Mutex
 	changed *sync.Cond
 	left    []object.ID                // not asked for
 	open    []*portion                 // asked for and not answered
 	took    map[*fetcher]time.Duration // what its last answer took
+	size    int64                      // bytes of an object, as long as none was answered
 	bytes   int64                      // of the entries that were sent in answer
 	came    int                        // answered
 	todo    int                        // not answered
@@ -173,7 +172,9 @@ func (e *errand) counts() (came, left int) {
 func (f *fetcher) share(ctx context.Context, ids []object.ID, flags uint64) (*answer, error) {
 	f.stats.Rounds++
 	e := newErrand(ids, flags)
-	e.alone = f.crew == nil
+	if e.size = guessSize; f.recv.leaves >= leafRun {
+		e.size = int64(f.recv.leafBytes/f.recv.leaves) + 1
+	}
 	if err := f.crew.run(ctx, f, e); err != nil {
 		return nil, err
 	}
@@ -238,12 +239,9 @@ func (f *fetcher) fetch(ctx context.Context, e *errand) (err error) {
 // portion returns how many objects the next want over a stream should name that
 // has brought so many bytes in so long a time.
 func (e *errand) portion(took time.Duration, bytes int64) int {
-	if e.alone {
-		return MaxWants
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	size := int64(guessSize)
+	size := e.size
 	if e.objects > 0 {
 		size = max(e.bytes/e.objects, 1)
 	}
@@ -251,7 +249,7 @@ func (e *errand) portion(took time.Duration, bytes int64) int {
 	if took > 0 && bytes > 0 {
 		want = min(max(int64(float64(bytes)*float64(pace)/float64(took)), minWant), maxWant)
 	}
-	return int(min(max(want/size, leastIDs), MaxWants))
+	return int(min(max(want/size, 1), MaxWants))
 }
 
 // replaceable reports whether an error of one stream leaves hope that others bring

@@ -247,9 +247,7 @@ func (s *syncing) objects(ctx context.Context, plan *Plan) error {
 }
 
 func (s *syncing) receiver() *receiver {
-	r := s.receiverOf(s.c, &s.result.Stats)
-	r.crew = s.crew
-	return r
+	return s.receiverOf(s.c, &s.result.Stats)
 }
 
 func (s *syncing) receiverOf(c *conn, stats *Stats) *receiver {
@@ -268,7 +266,7 @@ func (s *syncing) receiverOf(c *conn, stats *Stats) *receiver {
 // point to, whatever this side believes, and what was wanted besides.
 func (s *syncing) firstRun(ctx context.Context, recv *receiver) (*endMessage, error) {
 	recv.solicit(append(Targets(s.result.Offer.Statements, s.patterns()), s.req.Wants...))
-	return recv.receive(ctx)
+	return recv.receive(ctx, s.crew)
 }
 
 func (s *syncing) fetcher(recv *receiver, plan *Plan) *fetcher {

@@ -32,6 +32,7 @@ type verified struct {
 	kind   object.Kind
 	links  []object.ID
 	length int
+	size   int // as it came
 	delta  bool
 }
 
@@ -107,7 +108,7 @@ func (v *verifier) work(j *verifyJob) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err == nil {
-		v.done = append(v.done, verified{j.id, o.Kind(), links, len(o), j.entry.Encoding == entry.Delta})
+		v.done = append(v.done, verified{j.id, o.Kind(), links, len(o), j.entry.Size(), j.entry.Encoding == entry.Delta})
 	} else if v.err == nil {
 		v.err = err
 	}
