@@ -130,6 +130,7 @@ func (w *crew) recruit(e *errand) {
 		barren := errors.Is(err, io.EOF)
 		if err == nil {
 			h, err = w.hire(w.ctx, stream)
+			barren = errors.Is(err, ErrBusy)
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()

@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"encoding/binary"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -36,6 +38,15 @@ func (e *LimitError) Unwrap() error { return e.Class }
 
 func limitError(limit string, class error, format string, args ...any) error {
 	return &LimitError{Limit: limit, Class: class, Text: fmt.Sprintf(format, args...)}
+}
+
+// Refuse answers a stream with the error, whatever is asked on it. The caller closes it.
+func Refuse(stream io.Writer, err error) {
+	code, text := codeOf(err)
+	body := (&errorMessage{code: code, text: wireText(text)}).encode()
+	frame := append(binary.AppendUvarint([]byte{byte(frameError)}, uint64(len(body))), body...)
+	// The peer may be gone already; there is nobody else to tell.
+	_, _ = stream.Write(frame)
 }
 
 // Limit returns the name of the bound of the peer that was hit, "" if it names none.

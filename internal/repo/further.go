@@ -2,12 +2,14 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strconv"
 
 	"github.com/constl/constl/refs"
+	"github.com/constl/constl/transport"
 	"github.com/constl/constl/transport/link"
 	"github.com/constl/constl/transport/quic"
 	"github.com/constl/constl/transport/reach"
@@ -35,9 +37,22 @@ func (r *Repo) further(url refs.URL, first refs.Address, key *refs.Key) *further
 	return f
 }
 
-// open returns one more stream. Closing it closes its connection. To the first peer TCP and QUIC
+// open returns one more stream. A peer that takes no more connections is not asked again:
+// the error wraps [io.EOF], as it does where no more are to be had. Closing the stream
+// closes its connection. To the first peer TCP and QUIC
 // take turns: TCP costs less work, and where packets are lost either may be the faster.
 func (f *further) open(ctx context.Context) (io.ReadWriteCloser, error) {
+	s, err := f.next(ctx)
+	if errors.Is(err, link.ErrRefused) {
+		err = fmt.Errorf("%w: %w", io.EOF, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (f *further) next(ctx context.Context) (*onlyStream, error) {
 	if len(f.others) > 0 {
 		a := f.others[0]
 		f.others = f.others[1:]
@@ -53,6 +68,9 @@ func (f *further) open(ctx context.Context) (io.ReadWriteCloser, error) {
 		conn, err := tcp.Dial(ctx, address, f.first.Peer, f.key, &tcp.Options{HandshakeTimeout: f.r.o.Patience})
 		if err == nil {
 			return only(ctx, conn)
+		}
+		if errors.Is(err, link.ErrRefused) {
+			return nil, err
 		}
 		f.noTCP = true
 	}
@@ -78,6 +96,16 @@ func only(ctx context.Context, conn link.Conn) (*onlyStream, error) {
 		return nil, err
 	}
 	return &onlyStream{s, conn}, nil
+}
+
+// Read reads what the peer sent. That the peer takes no more connections is an error that
+// wraps [transport.ErrBusy].
+func (s *onlyStream) Read(p []byte) (int, error) {
+	n, err := s.Stream.Read(p)
+	if errors.Is(err, link.ErrRefused) {
+		err = fmt.Errorf("%w: %w", transport.ErrBusy, err)
+	}
+	return n, err
 }
 
 // Close implements [io.Closer].

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
 )
 
@@ -60,7 +61,9 @@ type Gate struct {
 	mu     sync.Mutex
 	o      GateOptions
 	places map[netip.Prefix]int
+	peers  map[refs.PeerID]int
 	total  int
+	passed int64                // connections that have begun
 	second time.Time            // for which the following is counted
 	began  map[netip.Prefix]int // handshakes
 	begun  int
@@ -68,7 +71,10 @@ type Gate struct {
 
 // NewGate returns a gate; o may be nil.
 func NewGate(o *GateOptions) *Gate {
-	return &Gate{now: time.Now, o: o.withDefaults(), places: make(map[netip.Prefix]int), began: make(map[netip.Prefix]int)}
+	return &Gate{
+		now: time.Now, o: o.withDefaults(), places: make(map[netip.Prefix]int), peers: make(map[refs.PeerID]int),
+		began: make(map[netip.Prefix]int),
+	}
 }
 
 // SetOptions changes the bounds. Connections that are there stay.
@@ -78,11 +84,11 @@ func (g *Gate) SetOptions(o *GateOptions) {
 	g.o = o.withDefaults()
 }
 
-// Count returns how many connections there are.
-func (g *Gate) Count() int {
+// Count returns how many connections there are, and how many there have been.
+func (g *Gate) Count() (now int, all int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.total
+	return g.total, g.passed
 }
 
 // Pass is a connection's place. Its methods are safe for use by several goroutines at once.
@@ -92,6 +98,7 @@ type Pass struct {
 	counted bool
 
 	mu   sync.Mutex
+	peer refs.PeerID // zero until it is known
 	held int64
 	left bool
 }
@@ -108,6 +115,7 @@ func (g *Gate) Enter(from net.Addr, bytes int64) (*Pass, bool) {
 	}
 	if limit == "" {
 		g.total++
+		g.passed++
 		g.begun++
 		if counted {
 			g.places[place]++
@@ -157,6 +165,36 @@ func (g *Gate) Crowded() bool {
 	return g.total >= g.o.MaxConns/2 || g.begun >= g.o.MaxHandshakes/2
 }
 
+// Identify says whose connection it is, once that is proved, and returns the bound that it
+// breaks, "" if none: where half of the places are taken, a peer gets no second one. The
+// caller ends the connection then.
+func (p *Pass) Identify(peer refs.PeerID) (limit string) {
+	g := p.gate
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.left {
+		return ""
+	}
+	g.mu.Lock()
+	switch {
+	case g.peers[peer] == 0:
+	case g.total > (g.o.MaxConns+1)/2:
+		limit = LimitConns
+	case p.counted && g.places[p.place] > (g.o.MaxPerAddress+1)/2:
+		limit = LimitPerAddress
+	}
+	if limit == "" {
+		p.peer = peer
+		g.peers[peer]++
+	}
+	hit := g.o.Hit
+	g.mu.Unlock()
+	if limit != "" && hit != nil {
+		hit(limit)
+	}
+	return limit
+}
+
 // Grow takes more memory for the connection and reports whether there was some.
 func (p *Pass) Grow(bytes int64) bool {
 	p.mu.Lock()
@@ -171,7 +209,7 @@ func (p *Pass) Grow(bytes int64) bool {
 // Leave gives the place back. To leave twice changes nothing.
 func (p *Pass) Leave() {
 	p.mu.Lock()
-	left, held := p.left, p.held
+	left, held, peer := p.left, p.held, p.peer
 	p.left, p.held = true, 0
 	p.mu.Unlock()
 	if left {
@@ -182,6 +220,11 @@ func (p *Pass) Leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.total--
+	if !peer.IsZero() {
+		if g.peers[peer]--; g.peers[peer] == 0 {
+			delete(g.peers, peer)
+		}
+	}
 	if !p.counted {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
 )
 
@@ -30,8 +31,8 @@ func TestGate(t *testing.T) {
 			passes = append(passes, p)
 		}
 	}
-	if !g.Crowded() || g.Count() != 5 {
-		t.Errorf("a full gate is not crowded, or counts %d", g.Count())
+	if n, _ := g.Count(); !g.Crowded() || n != 5 {
+		t.Errorf("a full gate is not crowded, or counts %d", n)
 	}
 	if !passes[0].Grow(50) || passes[0].Grow(1) {
 		t.Error("50 bytes more are there, and 51 are not")
@@ -46,6 +47,47 @@ func TestGate(t *testing.T) {
 	}
 	if used, _ := memory.Used(); g.total != 0 || len(g.places) != 0 || used != 0 {
 		t.Errorf("%d places and %d bytes are taken of an empty gate: %v", g.total, used, g.places)
+	}
+}
+
+// Where it is crowded, nobody has two places.
+func TestGateKnowsPeers(t *testing.T) {
+	var hit string
+	g := NewGate(&GateOptions{MaxConns: 8, MaxPerAddress: 4, Hit: func(limit string) { hit = limit }})
+	enter := func(ip string, peer byte) (*Pass, string) {
+		p, ok := g.Enter(address(ip), 0)
+		if !ok {
+			t.Fatalf("no place for %d", peer)
+		}
+		limit := p.Identify(refs.PeerID{peer})
+		if limit != "" {
+			p.Leave()
+		}
+		return p, limit
+	}
+	var passes []*Pass
+	for i, step := range []struct {
+		ip    string
+		peer  byte
+		limit string
+	}{
+		{"192.0.2.1", 1, ""}, {"192.0.2.1", 1, ""}, {"192.0.2.1", 1, LimitPerAddress}, {"192.0.2.1", 2, ""},
+		{"127.0.0.1", 3, ""}, {"127.0.0.1", 3, LimitConns}, {"127.0.0.1", 4, ""},
+	} {
+		hit = ""
+		p, limit := enter(step.ip, step.peer)
+		if limit != step.limit || hit != step.limit {
+			t.Fatalf("step %d: the limit is %q, %q was told, want %q", i, limit, hit, step.limit)
+		}
+		if limit == "" {
+			passes = append(passes, p)
+		}
+	}
+	for _, p := range passes {
+		p.Leave()
+	}
+	if len(g.peers) != 0 || g.total != 0 {
+		t.Errorf("%v is left of an empty gate", g.peers)
 	}
 }
 

@@ -52,6 +52,8 @@ func streamError(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &app) && app.Remote && app.ErrorCode == codeLimit:
+		return fmt.Errorf("%w: %s", link.ErrRefused, closing(app))
 	case errors.As(err, &app):
 		return fmt.Errorf("%w: %s", link.ErrClosed, closing(app))
 	case errors.As(err, &idle):
@@ -72,7 +74,11 @@ func closing(app *quicgo.ApplicationError) string {
 	case codeGoing:
 		return who + " is shutting down"
 	case codeLimit:
-		return who + " has too many connections"
+		text := who + " has too many connections"
+		if name := app.ErrorMessage; name == link.LimitConns || name == link.LimitPerAddress {
+			text += " (limit " + name + ")"
+		}
+		return text
 	}
 	return "by " + who
 }

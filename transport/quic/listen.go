@@ -155,6 +155,12 @@ func (l *Listener) serve(conn *quicgo.Conn) {
 		conn.CloseWithError(codeDone, "")
 		return
 	}
+	if pass, ok := conn.Context().Value(passKey{}).(*link.Pass); ok {
+		if limit := pass.Identify(peer); limit != "" {
+			conn.CloseWithError(codeLimit, limit)
+			return
+		}
+	}
 	for {
 		s, err := conn.AcceptStream(l.ctx)
 		if err != nil {

@@ -262,6 +262,20 @@ func TestTooManyConnections(t *testing.T) {
 	}
 }
 
+func TestCrowdedListenerGivesPeersOneConnection(t *testing.T) {
+	l := listen(t, testKey(1), echo, &Options{Gate: link.NewGate(&link.GateOptions{MaxConns: 3})})
+	dial(t, l, testKey(1).PeerID(), testKey(2))
+	dial(t, l, testKey(1).PeerID(), testKey(2))
+	third := dial(t, l, testKey(1).PeerID(), testKey(2))
+	s, err := third.OpenStream(t.Context())
+	if err == nil {
+		_, err = s.Read(make([]byte, 1))
+	}
+	if !errors.Is(err, link.ErrRefused) || !strings.Contains(err.Error(), "limit max-connections") {
+		t.Errorf("%v, want ErrRefused with the limit's name", err)
+	}
+}
+
 // Without memory the windows of flow control do not grow, and everything still comes.
 func TestWindowsTakeMemory(t *testing.T) {
 	memory := transport.NewMemory(connMemory + 100)

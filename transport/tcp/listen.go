@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/constl/constl/refs"
+	"github.com/constl/constl/transport"
 	"github.com/constl/constl/transport/link"
 )
 
@@ -91,7 +92,7 @@ func (l *Listener) accept() {
 		go func() {
 			defer l.handlers.Done()
 			defer pass.Leave()
-			l.serve(plain)
+			l.serve(plain, pass)
 		}()
 	}
 }
@@ -106,7 +107,7 @@ func (l *Listener) enter() bool {
 	return !l.stopped
 }
 
-func (l *Listener) serve(plain net.Conn) {
+func (l *Listener) serve(plain net.Conn, pass *link.Pass) {
 	// Whoever gives up waiting for a handshake or a handler closes the connection.
 	defer context.AfterFunc(l.ctx, func() { plain.Close() })()
 	conn := tls.Server(plain, l.config)
@@ -125,6 +126,10 @@ func (l *Listener) serve(plain net.Conn) {
 	}
 	s := &Stream{c: conn, ended: func() {}}
 	defer s.Close()
+	if limit := pass.Identify(peer); limit != "" {
+		transport.Refuse(s, &transport.LimitError{Limit: limit, Class: transport.ErrBusy, Text: "there are too many connections"})
+		return
+	}
 	l.handler(l.ctx, peer, s)
 }
 

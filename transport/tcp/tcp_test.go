@@ -7,12 +7,14 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/constl/constl/refs"
+	"github.com/constl/constl/transport"
 	"github.com/constl/constl/transport/link"
 )
 
@@ -161,6 +163,29 @@ func TestBounds(t *testing.T) {
 		t.Error(err)
 	}
 	s.Close()
+}
+
+func TestCrowdedListenerGivesPeersOneConnection(t *testing.T) {
+	l := listen(t, func(_ context.Context, _ refs.PeerID, s link.Stream) { _, _ = io.Copy(io.Discard, s) },
+		&Options{Gate: link.NewGate(&link.GateOptions{MaxConns: 3})})
+	var err error
+	for range 3 {
+		var c *Conn
+		if c, err = Dial(t.Context(), l.Addr().String(), testKey(1).PeerID(), testKey(2), nil); err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		var s link.Stream
+		if s, err = c.OpenStream(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := l.gate.Count(); n == 3 {
+			_, err = transport.Sync(t.Context(), s, &transport.SyncRequest{StatementsOnly: true}, nil, nil)
+		}
+	}
+	if !errors.Is(err, transport.ErrBusy) || !strings.Contains(err.Error(), "limit max-connections") {
+		t.Errorf("%v, want ErrBusy with the limit's name", err)
+	}
 }
 
 func TestShutdown(t *testing.T) {
