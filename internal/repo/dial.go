@@ -41,8 +41,13 @@ func (r *Repo) exchange(ctx context.Context, url refs.URL, key *refs.Key, req *t
 
 // dial connects to the peers of an address, one after the other, until use returns
 // without an error for which another peer may make up. opening returns what use will
-// write first and what a peer may get more than once; it may be nil.
+// write first and what a peer may get more than once; it may be nil. If no peer does, and
+// some are busy, it waits and begins anew.
 func (r *Repo) dial(ctx context.Context, url refs.URL, key *refs.Key, opening func() []byte, use func(refs.Address, link.Conn) error) error {
+	return r.whileBusy(ctx, func() error { return r.dialEach(ctx, url, key, opening, use) })
+}
+
+func (r *Repo) dialEach(ctx context.Context, url refs.URL, key *refs.Key, opening func() []byte, use func(refs.Address, link.Conn) error) error {
 	var failed []error
 	for _, a := range url.Peers {
 		if a.Host == "" {
@@ -68,7 +73,7 @@ func (r *Repo) dial(ctx context.Context, url refs.URL, key *refs.Key, opening fu
 // another reports whether the error says nothing about what another peer would do.
 func another(err error) bool {
 	for _, class := range []error{
-		link.ErrClosed, transport.ErrDisconnected, transport.ErrStalled, transport.ErrBusy, transport.ErrInternal,
+		link.ErrClosed, link.ErrRefused, transport.ErrDisconnected, transport.ErrStalled, transport.ErrBusy, transport.ErrInternal,
 		transport.ErrIncomplete, transport.ErrNotFound, refs.ErrFrozen,
 	} {
 		if errors.Is(err, class) {

@@ -58,6 +58,13 @@ type Options struct {
 	// Patience is how long a peer may take to answer a first call; 0 is the
 	// default of package reach.
 	Patience time.Duration
+	// BusyWait is how long a peer that is busy is left alone at first; 0 is the default.
+	BusyWait time.Duration
+	// Busy, if not nil, is told that peers are busy and will be asked again.
+	Busy func(Busy)
+	// Cache keeps objects that were read, together with those of other datasets; nil
+	// gives this one a cache of its own.
+	Cache *pack.Cache
 	// Progress is told of work that a person may wait for; it may be nil. It is
 	// called from several goroutines.
 	Progress Progress
@@ -274,7 +281,7 @@ func (r *Repo) load(ctx context.Context, key crypto.Signer) (err error) {
 }
 
 func (r *Repo) openStore(ctx context.Context) error {
-	packs, err := pack.Open(ctx, r.path(packsDir), nil)
+	packs, err := pack.Open(ctx, r.path(packsDir), &pack.Options{Cache: r.o.Cache})
 	if err == nil {
 		r.store = &objects{packs, r}
 	}

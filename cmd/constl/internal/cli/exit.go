@@ -151,6 +151,7 @@ func hint(err error) string {
 const (
 	mendPackage = "mend datapackage.json there; nothing was recorded and nothing is lost"
 	freeSpace   = "free some space, then try again; nothing was half-written"
+	waitForPeer = "the peer has too much to do at the moment: try again later; what has arrived is kept"
 	reachPeer   = "check the address and that constl serve runs there; what has arrived is kept, so try again"
 )
 
@@ -210,6 +211,8 @@ var hints = []struct {
 	{transport.ErrStale, "take their changes first: constl pull"},
 	{refs.ErrWrongDataset, "go to the folder of that dataset, or clone it: constl clone URL DIR"},
 	{transport.ErrNotFound, "check the address: the peer is there, but does not serve this dataset"},
+	{transport.ErrBusy, waitForPeer},
+	{link.ErrRefused, waitForPeer},
 	{link.ErrUnreachable, reachPeer},
 	{transport.ErrDisconnected, reachPeer},
 	{transport.ErrStalled, reachPeer},

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/internal/progress"
 	"github.com/constl/constl/internal/repo"
+	"github.com/constl/constl/transport"
 	"github.com/urfave/cli/v2"
 )
 
@@ -126,7 +128,22 @@ func (c *command) open(use func(*repo.Repo) error) error {
 }
 
 func (c *command) options(report repo.Progress) *repo.Options {
-	return &repo.Options{Home: c.env.Home, Progress: report, Patience: c.env.Patience}
+	return &repo.Options{Home: c.env.Home, Progress: report, Patience: c.env.Patience, Busy: c.busy}
+}
+
+// busy tells that a peer is busy and will be asked again.
+func (c *command) busy(b repo.Busy) {
+	c.note("The peer is busy%s; asking again in %s (try %d of %d; Ctrl-C gives up)\n",
+		limitText(b.Err), max(b.Wait.Round(100*time.Millisecond), 100*time.Millisecond), b.Try, b.Most)
+}
+
+// limitText names the bound that was hit, "" if the peer did not say.
+func limitText(err error) string {
+	var remote *transport.RemoteError
+	if errors.As(err, &remote) && remote.Limit() != "" {
+		return " (limit " + safe(remote.Limit()) + ")"
+	}
+	return ""
 }
 
 // ctx is the context of the invocation.
