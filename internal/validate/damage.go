@@ -31,6 +31,7 @@ const (
 	traitPoint                        // a number with a decimal point
 	traitDigits                       // nothing but digits
 	traitZero                         // nothing but digits, the first of them 0
+	traitYear                         // a year, as a number of its own
 )
 
 // damagePlan looks for what spreadsheet programs do to texts in one column.
@@ -79,6 +80,7 @@ func (p *plan) planDamage(c *columnPlan, f *field, name string) {
 	d.onChange[RuleDate] = warn(RuleDate, "the text that it was", "")
 	d.onChange[RuleZeros] = warn(RuleZeros, "the zeros that it had in front", "")
 	d.onChange[RuleRounded] = warn(RuleRounded, "all digits of the number", "")
+	d.onChange[RuleComma] = warn(RuleComma, "the decimal point that it had", "")
 	p.damages = append(p.damages, d)
 	if known := p.table.Schema.Fields[c.col].Type; f.Type == "" && known != tabular.TypeString && known != tabular.TypeAny {
 		return // as it was inferred
@@ -226,7 +228,7 @@ func (d *damagePlan) decide(own, whole *damageStats, found *tallies) {
 		}
 	}
 	few := func(t traits) bool { return whole.values >= 4 && whole.count(t)*4 <= whole.values }
-	drop(traitDate, few(traitDate))
+	drop(traitDate, few(traitDate) && few(traitYear)) // among years a date is at home
 	drop(traitRounded, whole.values >= 2 && whole.count(traitRounded)*2 <= whole.values)
 	drop(traitForeign, whole.count(traitLatin)*10 >= (whole.count(traitLatin)+whole.count(traitForeign))*9)
 	comma, point := whole.count(traitComma), whole.count(traitPoint)
@@ -253,8 +255,12 @@ func (d *damagePlan) decide(own, whole *damageStats, found *tallies) {
 }
 
 var (
-	months      = `(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mrz|Mär|Mai|Okt|Dez|Fev|Avr|Mai|Aou|Abr|Ago|Set|Out|Ene|Dic)\.?`
-	dateLike    = regexp.MustCompile(`(?i)^(?:\d{1,2}[-. ]` + months + `(?:[- ]\d{2,4})?|` + months + `[- ]\d{2}(?:\d\d)?|\d{1,2}/\d{1,2}/\d{2,4}|\d{4}-\d\d-\d\d(?:[ T]00:00:00)?)$`)
+	// months as spreadsheet programs shorten them in English, German, French, Spanish,
+	// Portuguese, Italian and Dutch.
+	months = `(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mrz|Mär|Mai|Okt|Dez|Janv|Févr?|Mars|Avr|Juin|Juil|Août?|Déc|` +
+		`Ene|Abr|Ago|Dic|Fev|Set|Out|Gen|Mag|Giu|Lug|Ott|Mrt|Mei)\.?`
+	dateLike = regexp.MustCompile(`(?i)^(?:\d{1,2}(?:[-. ]|\. )` + months + `(?:[- ]\d{2,4})?|` + months + `[- ]\d{2}(?:\d\d)?|` +
+		`\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}\.\d{1,2}\.(?:19|20)\d\d|\d{4}-\d\d-\d\d(?:[ T]00:00:00)?)$`)
 	roundedLike = regexp.MustCompile(`^[+-]?\d(?:[.,]\d+)?E\+?\d{2,3}$`)
 	pointNumber = regexp.MustCompile(`^[+-]?\d+\.\d+$`)
 	commaNumber = regexp.MustCompile(`^[+-]?\d+,\d+$`)
@@ -267,19 +273,48 @@ func traitsOf(text []byte) (t traits) {
 	}
 	first, _ := utf8.DecodeRune(text)
 	last, _ := utf8.DecodeLastRune(text)
-	if unicode.IsSpace(first) || unicode.IsSpace(last) {
+	if (unicode.IsSpace(first) || unicode.IsSpace(last)) && !prose(text) {
 		t |= traitStray
 	}
 	if digit := first - '0'; uint32(digit) <= 9 || first == '+' || first == '-' {
 		t |= numberTraits(text)
 	}
-	if last >= '0' && last <= '9' || last >= 'A' {
+	if last >= '0' && last <= '9' || last >= 'A' || last == '.' {
 		if bytes.ContainsAny(text, "-/. ") && len(text) <= 20 && dateLike.Match(text) {
 			t |= traitDate
 		}
 	}
+	if t&traitDate == 0 && len(text) <= 20 && hasYear(text) {
+		t |= traitYear
+	}
 	return t | scriptTraits(bytes.TrimFunc(text, unicode.IsSpace))
 }
+
+// prose reports whether a text is one that people read, and not a name or a code, by
+// which things are found.
+func prose(text []byte) bool {
+	return len(text) > maxName && bytes.IndexFunc(bytes.TrimFunc(text, unicode.IsSpace), unicode.IsSpace) >= 0
+}
+
+// hasYear reports whether four digits that can be a year stand alone in a text.
+func hasYear(text []byte) bool {
+	digits := 0
+	for i := 0; i <= len(text); i++ {
+		if i < len(text) && text[i]-'0' <= 9 {
+			digits++
+			continue
+		}
+		if digits == 4 && (i == len(text) || !letter(text[i])) && (i == 4 || !letter(text[i-5])) {
+			if year := string(text[i-4 : i]); year >= "1500" && year < "2100" {
+				return true
+			}
+		}
+		digits = 0
+	}
+	return false
+}
+
+func letter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' || c >= 0x80 }
 
 func numberTraits(text []byte) (t traits) {
 	if bytes.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' }) < 0 {
@@ -380,16 +415,29 @@ func damageOf(old, now []byte) string {
 		return RuleZeros
 	case is&traitRounded != 0 && was&traitRounded == 0 && (was&traitDigits != 0 && len(old) > 11 || idLike.Match(old)):
 		return RuleRounded
+	case was&traitDigits != 0 && is&traitDigits != 0 && zeroedEnd(old, now):
+		return RuleRounded
 	case is&traitDate != 0 && was&traitDate == 0 && dateBefore.Match(old):
 		return RuleDate
-	case len(now) == 5 && is&traitDigits != 0 && now[0] >= '3' && now[0] <= '5' && geneLike.Match(old):
-		return RuleDate
+	case len(now) == 5 && is&traitDigits != 0 && now[0] >= '3' && now[0] <= '5' && dateBefore.Match(old):
+		return RuleDate // the number of a day
+	case was&traitPoint != 0 && is&traitComma != 0 && bytes.Equal(bytes.Replace(old, []byte("."), []byte(","), 1), now):
+		return RuleComma
 	}
 	return ""
 }
 
+// exactDigits is how many digits of a number spreadsheet programs keep.
+const exactDigits = 15
+
+// zeroedEnd reports whether the digits that spreadsheet programs do not keep have
+// become zeros.
+func zeroedEnd(old, now []byte) bool {
+	return len(old) == len(now) && len(old) > exactDigits && !bytes.Equal(old, now) &&
+		bytes.Equal(old[:exactDigits], now[:exactDigits]) && len(bytes.Trim(now[exactDigits:], "0")) == 0
+}
+
 var (
 	idLike     = regexp.MustCompile(`^\d+[Ee]\d+$`)
-	geneLike   = regexp.MustCompile(`(?i)^(?:MARCH|MARC|SEPT?|DEC|OCT|APR|FEB|NOV|JUN|JAN|AUG|MAY|JUL)-?\d{1,2}$`)
 	dateBefore = regexp.MustCompile(`(?i)^(?:MARCH|MARC|SEPT?|DEC|OCT|APR|FEB|NOV|JUN|JAN|AUG|MAY|JUL)-?\d{1,2}$|^\d{1,2}[-/.]\d{1,2}(?:[-/.]\d{1,4})?$`)
 )
