@@ -2,8 +2,11 @@ package validate
 
 import (
 	"context"
+	"encoding/binary"
 	"hash/maphash"
+	"math"
 
+	"github.com/constl/constl/internal/expr"
 	"github.com/constl/constl/tabular"
 )
 
@@ -22,6 +25,7 @@ type keyReader struct {
 	t       *tabular.Table
 	cols    []int
 	missing [][][]byte // by position in cols
+	types   []cellType // by position in cols: those that are compared by value have a parser
 	text    func([]byte) string
 	seed    maphash.Seed
 }
@@ -29,6 +33,11 @@ type keyReader struct {
 func (p *plan) keyReader(cols []int, seed maphash.Seed) *keyReader {
 	r := &keyReader{t: p.table, cols: cols, text: p.text, seed: seed}
 	for _, col := range cols {
+		t := p.types[col]
+		if t.kind == expr.Text {
+			t.parse = nil
+		}
+		r.types = append(r.types, t)
 		var missing [][]byte
 		for _, m := range p.missings[col] {
 			missing = append(missing, []byte(m))
@@ -36,6 +45,37 @@ func (p *plan) keyReader(cols []int, seed maphash.Seed) *keyReader {
 		r.missing = append(r.missing, missing)
 	}
 	return r
+}
+
+// agree has two readers compare by value only what both have values of one kind for.
+func (r *keyReader) agree(o *keyReader) {
+	for i := range r.types {
+		if a, b := &r.types[i], &o.types[i]; a.kind != b.kind || a.parse == nil || b.parse == nil {
+			a.parse, b.parse = nil, nil
+		}
+	}
+}
+
+// maxExact is the longest text of a number that certainly has a value of its own.
+const maxExact = 15
+
+// part is what a cell is compared by: its value behind a byte that no text has, or
+// its text in UTF-8. It may be in buf.
+func (r *keyReader) part(i int, text []byte, buf *[9]byte) []byte {
+	if t := &r.types[i]; t.parse != nil && (t.kind != expr.Number || len(text) <= maxExact) {
+		if v, st := t.parse(text); st == stateValue {
+			if t.kind == expr.Number && v == math.MinInt64 {
+				v = 0 // -0 is 0
+			}
+			buf[0] = 0xff
+			binary.LittleEndian.PutUint64(buf[1:], uint64(v))
+			return buf[:]
+		}
+	}
+	if ascii(text) {
+		return text
+	}
+	return []byte(r.text(text))
 }
 
 // hashes appends the hashes of a group's keys. A key with a missing part is left
@@ -50,6 +90,7 @@ func (r *keyReader) hashes(ctx context.Context, g *tabular.Group, dst []keyHash,
 	}
 	var h maphash.Hash
 	h.SetSeed(r.seed)
+	var buf [9]byte
 rows:
 	for row := range g.Rows() {
 		for i := range cells {
@@ -61,25 +102,18 @@ rows:
 			}
 		}
 		if len(cells) == 1 {
-			dst = append(dst, keyHash{maphash.Bytes(r.seed, r.utf8(cells[0].At(row))), g.Ref.First + int64(row)})
+			dst = append(dst, keyHash{maphash.Bytes(r.seed, r.part(0, cells[0].At(row), &buf)), g.Ref.First + int64(row)})
 			continue
 		}
 		h.Reset()
 		for i := range cells {
-			text := r.utf8(cells[i].At(row))
+			text := r.part(i, cells[i].At(row), &buf)
 			_, _ = h.Write([]byte{byte(len(text)), byte(len(text) >> 8), byte(len(text) >> 16)})
 			_, _ = h.Write(text)
 		}
 		dst = append(dst, keyHash{h.Sum64(), g.Ref.First + int64(row)})
 	}
 	return dst, nil
-}
-
-func (r *keyReader) utf8(text []byte) []byte {
-	if ascii(text) {
-		return text
-	}
-	return []byte(r.text(text))
 }
 
 // eachGroup runs work on all groups, several at a time, and hands on the hashes.

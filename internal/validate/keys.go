@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/constl/constl/internal/datapackage"
+	"github.com/constl/constl/internal/expr"
 	"github.com/constl/constl/tabular"
 )
 
@@ -163,8 +164,11 @@ func Keys(ctx context.Context, in *Input, o *Options, primary func(path string) 
 			if k.required >= 0 && !primary(t.Path) {
 				continue
 			}
-			// Mostly there is nothing to find, which is seen faster.
-			yes, err := t.Now.Unique(ctx, k.cols)
+			// Mostly there is nothing to find, which is seen faster by the texts.
+			yes, err := false, error(nil)
+			if !slices.ContainsFunc(k.cols, func(col int) bool { return p.types[col].kind != expr.Text }) {
+				yes, err = t.Now.Unique(ctx, k.cols)
+			}
 			if err == nil && !yes {
 				err = p.unique(ctx, k, found, note(k.check))
 			}
@@ -268,6 +272,7 @@ func (p *plan) references(ctx context.Context, f *foreignPlan, found *tallies, s
 	if err != nil {
 		return err
 	}
+	from.agree(to)
 	passes := uint64(target.Rows/passRows + 1)
 	for pass := range passes {
 		set := newRowSet(target.Rows / int64(passes))

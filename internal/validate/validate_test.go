@@ -112,6 +112,15 @@ func TestChecks(t *testing.T) {
 			"a,b,u\n1,1,x\n1,2,\n1,1,\n,3,x\n",
 			[]string{`t.csv:4 primary-key a, b: row 1 has the same a, b`, `t.csv:5 primary-key a, b: a part of the key is missing`,
 				`t.csv:5 unique-error u: row 1 has the same u`}},
+		{"keys go by value", `{"fields":[{"name":"i","type":"integer"},{"name":"n","type":"number"},{"name":"s"},{"name":"d","type":"datetime"}],"uniqueKeys":[["i"],["n"],["s"],["d"]]}`,
+			"i,n,s,d\n1,1.0,1,2026-01-01T00:00:00Z\n01,1,01,2026-01-01T01:00:00+01:00\n+1,0,x,x\n2,-0.0,X,y\nx,12345678901234567,y,\nx,12345678901234568,z,\n",
+			[]string{`t.csv:3 unique-error i: row 1 has the same i`, `t.csv:4 unique-error i: row 1 has the same i`, `t.csv:7 unique-error i: row 5 has the same i`,
+				`t.csv:3 unique-error n: row 1 has the same n`, `t.csv:5 unique-error n: row 3 has the same n`, `t.csv:3 unique-error d: row 1 has the same d`,
+				`t.csv:4 type-error d: "x" is not a date and time as 2026-05-31T14:30:00Z`, `t.csv:5 type-error d: "y" is not a date and time as 2026-05-31T14:30:00Z`,
+				`t.csv:6 type-error i: "x" is not a whole number`, `t.csv:7 type-error i: "x" is not a whole number`}},
+		{"references by value, where both have one", `{"fields":[{"name":"id","type":"integer"},{"name":"up","type":"integer"},{"name":"site","type":"integer"}],"foreignKeys":[
+			{"fields":"up","reference":{"fields":"id"}},{"fields":"site","reference":{"resource":"sites","fields":"site"}}]}`,
+			"id,up,site\n1,,\n2,01,7\n", []string{`t.csv:3 foreign-key site: no row of sites.csv has this site`}},
 		{"references", `{"fields":[{"name":"site"},{"name":"up"},{"name":"id"}],"foreignKeys":[
 			{"fields":"site","reference":{"resource":"sites","fields":"site"}},{"fields":"up","reference":{"fields":"id"}}]}`,
 			"site,up,id\ns1,,1\ns3,1,2\n,3,4\n",
