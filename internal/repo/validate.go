@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -209,7 +208,7 @@ func (v *validation) run(ctx context.Context) (*validate.Report, error) {
 	in.Open = func(ctx context.Context, path string) (*tabular.Table, error) { return v.table(ctx, v.now, path) }
 	in.OpenBase = func(ctx context.Context, path string) (*tabular.Table, error) { return v.table(ctx, v.base, path) }
 	if in.Package != nil {
-		in.Absent = v.absent(in.Package, before)
+		v.lookForFiles(in, before)
 	}
 	for _, path := range v.now.paths() {
 		if !within(path, v.paths) {
@@ -237,23 +236,37 @@ func (v *validation) run(ctx context.Context) (*validate.Report, error) {
 	return report, err
 }
 
-// absent returns the files that are described and not there. One that was not there
-// before either, and was described, is an older matter.
-func (v *validation) absent(pkg, before *datapackage.Package) []string {
-	has := func(files *fileSet, path string) bool {
-		_, ok := files.files[path]
-		return ok
-	}
-	return slices.DeleteFunc(validate.Absent(pkg, func(path string) bool { return has(v.now, path) }), func(path string) bool {
+// lookForFiles notes which files are described and not there, or are no tables. What
+// was no better before, and described, is an older matter.
+func (v *validation) lookForFiles(in *validate.Input, before *datapackage.Package) {
+	older := func(path string, wasFine bool) bool {
 		if !within(path, v.paths) {
 			return true
 		}
-		if !v.since || before == nil || has(v.base, path) {
+		if !v.since || before == nil || wasFine {
 			return false
 		}
 		_, known := before.Resource(path)
 		return known
-	})
+	}
+	there := func(path string) bool {
+		_, ok := v.now.files[path]
+		return ok
+	}
+	for _, path := range validate.Absent(in.Package, there) {
+		if _, had := v.base.files[path]; !older(path, had) {
+			in.Absent = append(in.Absent, path)
+		}
+	}
+	for _, path := range v.now.paths() {
+		e := v.now.files[path]
+		if e.Type != object.TypeFile || !validate.DescribedTable(in.Package, path) {
+			continue
+		}
+		if was, had := v.base.files[path]; !older(path, had && was.Type == object.TypeTable) {
+			in.NoTables = append(in.NoTables, path)
+		}
+	}
 }
 
 // sumCache is read when it is first asked for: without rules about tables it is not.

@@ -25,8 +25,8 @@ var ErrKinds = errors.New("validate: a file is compared with a file, and a folde
 // are read too. base is an earlier copy of the file or folder; with one, only what it
 // does not have alike is checked, and rules about changes compare with it; "" is none.
 // dir is the folder to which the paths in the report belong. It fails with an error
-// that wraps [csv.ErrNotTable] if the file is no table, with [ErrKinds], or if
-// something cannot be read.
+// that wraps [csv.ErrNotTable] if the file is no table and not described as one, with
+// [ErrKinds], or if something cannot be read.
 func Loose(ctx context.Context, name, base string, o *Options) (r *Report, dir string, err error) {
 	if name, err = filepath.Abs(name); err != nil {
 		return nil, "", fmt.Errorf("validating: %w", err)
@@ -180,11 +180,16 @@ func (l *loose) input(ctx context.Context, paths []string, single bool) (in *Inp
 				return l.read(ctx, &l.now, path, t.Base)
 			}
 		}
-		if t.Now, err = open(ctx, path); err != nil {
+		t.Now, err = open(ctx, path)
+		if err != nil && !(described && errors.Is(err, csv.ErrNotTable)) {
 			return nil, nil, err
 		}
 		if t.Now == nil {
-			notes = append(notes, path+" is no table that can be read, and was not checked")
+			if l.now.pkg != nil && DescribedTable(l.now.pkg, path) {
+				in.NoTables = append(in.NoTables, path)
+			} else {
+				notes = append(notes, path+" is no table that can be read, and was not checked")
+			}
 			continue
 		}
 		in.Tables = append(in.Tables, t)
@@ -240,6 +245,17 @@ func (l *loose) read(ctx context.Context, s *looseSide, path string, parent *tab
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return tabular.Open(ctx, l.store, res.Table)
+}
+
+// DescribedTable reports whether a file is described as a table: by its name, or by a
+// schema.
+func DescribedTable(pkg *datapackage.Package, path string) bool {
+	res, ok := pkg.Resource(path)
+	if !ok {
+		return false
+	}
+	_, schema := res.SchemaJSON()
+	return schema || csv.IsName(path)
 }
 
 // Absent returns the paths of files that a datapackage.json describes and that are not

@@ -5,6 +5,7 @@ const (
 	RulePackage        = "package-error"
 	RuleSchema         = "schema-error"
 	RuleSource         = "source-error"
+	RuleFormat         = "format-error"
 	RuleMissingLabel   = "missing-label"
 	RuleExtraLabel     = "extra-label"
 	RuleIncorrectLabel = "incorrect-label"
@@ -50,6 +51,7 @@ var ruleTexts = []struct{ id, text string }{
 	{RulePackage, "datapackage.json cannot be read."},
 	{RuleSchema, "datapackage.json asks for something that cannot be checked."},
 	{RuleSource, "A file that is described is not there."},
+	{RuleFormat, "A file that is described as a table is none."},
 	{RuleMissingLabel, "A column that is described is not in the file."},
 	{RuleExtraLabel, "A column of the file is not described."},
 	{RuleIncorrectLabel, "The columns stand in another order than described."},

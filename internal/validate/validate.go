@@ -18,8 +18,9 @@ type Input struct {
 	PackageError error
 	// Tables are the tables to validate.
 	Tables []Table
-	// Absent are files that are described and not there.
-	Absent []string
+	// Absent are files that are described and not there, NoTables those that are
+	// described as tables and are none.
+	Absent, NoTables []string
 	// Open returns another table, to which keys of these may refer; nil if there is
 	// none at that path. It may be nil itself.
 	Open func(ctx context.Context, path string) (*tabular.Table, error)
@@ -72,6 +73,10 @@ func Run(ctx context.Context, in *Input, o *Options) (*Report, error) {
 	}
 	for _, path := range in.Absent {
 		r.Kinds = append(r.Kinds, absentKind(in.Package, path))
+	}
+	for _, path := range in.NoTables {
+		r.Kinds = append(r.Kinds, Kind{Rule: RuleFormat, Severity: SeverityError, Path: path, Count: 1, Expected: "a table",
+			Findings: []Finding{{Message: "the file is empty, or damaged, or cannot be read as a table; it is described as one"}}})
 	}
 	done, total := int64(0), int64(0)
 	for i := range in.Tables {
