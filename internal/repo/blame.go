@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -242,8 +243,8 @@ func (b *Blame) countBy(label []string) map[string]cellCount {
 }
 
 // findRenamed looks in a commit for the table that became the one at path in its
-// child: the same table under another name, or one that the child has no more, of
-// the same columns, of which at least half of the rows are the same.
+// child: the same table under another name, or one that the child has no more, with
+// the same header, of which at least half of the rows are the same.
 func (r *Repo) findRenamed(ctx context.Context, child, parent object.ID, t *tabular.Table) (string, *tabular.Table, error) {
 	before, err := r.filesAt(ctx, parent)
 	if err != nil {
@@ -269,10 +270,10 @@ func (r *Repo) findRenamed(ctx context.Context, child, parent object.ID, t *tabu
 		if err != nil {
 			return "", nil, err
 		}
-		if old.SchemaID != t.SchemaID {
+		if !slices.EqualFunc(old.Schema.Fields, t.Schema.Fields, func(a, b tabular.Field) bool { return a.Name == b.Name }) {
 			continue
 		}
-		d, err := tabular.Compare(ctx, old, t, &tabular.DiffOptions{Columns: []string{}})
+		d, err := tabular.Compare(ctx, withIDsOf(old, t.Schema), t, &tabular.DiffOptions{Columns: []string{}})
 		if err != nil {
 			return "", nil, err
 		}
@@ -285,6 +286,26 @@ func (r *Repo) findRenamed(ctx context.Context, child, parent object.ID, t *tabu
 		}
 	}
 	return "", nil, nil
+}
+
+// withIDsOf returns a table with the ids that another schema of as many fields has at
+// their places: of a file under a new name, fields are known by their names.
+func withIDsOf(t *tabular.Table, s *tabular.Schema) *tabular.Table {
+	at := make(map[string]string, len(s.Fields))
+	schema := &tabular.Schema{Fields: slices.Clone(t.Schema.Fields)}
+	for i := range schema.Fields {
+		at[schema.Fields[i].ID] = s.Fields[i].ID
+		schema.Fields[i].ID = s.Fields[i].ID
+	}
+	for _, id := range t.Schema.Key {
+		schema.Key = append(schema.Key, at[id])
+	}
+	for _, id := range t.Schema.ChunkedBy {
+		schema.ChunkedBy = append(schema.ChunkedBy, cmp.Or(at[id], id))
+	}
+	c := *t
+	c.Schema = schema
+	return &c
 }
 
 // before finds a table as it was in a parent of the commit that has it; nil if it was

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -12,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/constl/constl/object"
@@ -58,9 +59,12 @@ func record(t testing.TB, r *Repo, at int64, path, author, content string, key [
 }
 
 // sheetState is a table as a test keeps it: rows by key, and who changed each cell.
+// Cells are known by their column's first name, whatever it is called later.
 type sheetState struct {
 	commit object.ID
+	path   string
 	names  []string
+	called map[string]string // by name: what the header says
 	order  []string
 	cells  map[string]map[string]string
 	owner  map[string]map[string]object.ID
@@ -68,7 +72,13 @@ type sheetState struct {
 
 func (s *sheetState) csv() string {
 	var b bytes.Buffer
-	b.WriteString(strings.Join(s.names, ",") + "\n")
+	for i, name := range s.names {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(cmp.Or(s.called[name], name))
+	}
+	b.WriteByte('\n')
 	for _, key := range s.order {
 		for i, name := range s.names {
 			if i > 0 {
@@ -82,7 +92,7 @@ func (s *sheetState) csv() string {
 }
 
 func (s *sheetState) copy() *sheetState {
-	n := &sheetState{names: slices.Clone(s.names), order: slices.Clone(s.order), cells: map[string]map[string]string{}}
+	n := &sheetState{path: s.path, names: slices.Clone(s.names), called: maps.Clone(s.called), order: slices.Clone(s.order), cells: map[string]map[string]string{}}
 	for k, row := range s.cells {
 		n.cells[k] = maps.Clone(row)
 	}
@@ -105,6 +115,18 @@ func (s *sheetState) settle(commit object.ID, parents ...*sheetState) {
 			}
 		}
 	}
+}
+
+// ownersAsCalled is the owners by what the columns are called.
+func (s *sheetState) ownersAsCalled() map[string]map[string]object.ID {
+	out := make(map[string]map[string]object.ID)
+	for key, row := range s.owner {
+		out[key] = make(map[string]object.ID)
+		for name, id := range row {
+			out[key][cmp.Or(s.called[name], name)] = id
+		}
+	}
+	return out
 }
 
 func (s *sheetState) edit(t *rapid.T, fresh *int) {
@@ -154,7 +176,7 @@ func TestBlameAgreesWithHistoryPlayedForward(t *testing.T) {
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 	rapid.Check(t, func(rt *rapid.T) {
 		fresh := 0
-		first := &sheetState{names: []string{"id", "a", "b"}, cells: map[string]map[string]string{}}
+		first := &sheetState{path: "t.csv", names: []string{"id", "a", "b"}, called: map[string]string{}, cells: map[string]map[string]string{}}
 		for range rapid.IntRange(3, 12).Draw(rt, "rows") {
 			fresh++
 			key := "k" + strconv.Itoa(fresh)
@@ -167,14 +189,28 @@ func TestBlameAgreesWithHistoryPlayedForward(t *testing.T) {
 				ids = append(ids, p.commit)
 			}
 			clock++
-			s.settle(record(t, r, clock, "t.csv", "p", s.csv(), []string{"id"}, ids...), parents...)
+			s.settle(record(t, r, clock, s.path, "p", s.csv(), []string{"id"}, ids...), parents...)
 		}
 		put(first)
 		states := []*sheetState{first}
 		for range rapid.IntRange(1, 6).Draw(rt, "commits") {
 			from := rapid.SampledFrom(states).Draw(rt, "from")
 			next, parents := from.copy(), []*sheetState{from}
-			if other := rapid.SampledFrom(states).Draw(rt, "other"); other != from && rapid.Bool().Draw(rt, "merge") {
+			switch rapid.IntRange(0, 5).Draw(rt, "rename") {
+			case 0: // a column, and nothing else
+				fresh++
+				next.called[rapid.SampledFrom(next.names[1:]).Draw(rt, "column")] = "r" + strconv.Itoa(fresh)
+				put(next, parents...)
+				states = append(states, next)
+				continue
+			case 1: // the file, and nothing else
+				fresh++
+				next.path = fmt.Sprintf("t%d.csv", fresh)
+				put(next, parents...)
+				states = append(states, next)
+				continue
+			}
+			if other := rapid.SampledFrom(states).Draw(rt, "other"); other != from && other.path == from.path && maps.Equal(other.called, from.called) && rapid.Bool().Draw(rt, "merge") {
 				parents = append(parents, other)
 				for key, row := range other.cells { // half of it theirs
 					if mine, ok := next.cells[key]; ok && len(key)%2 == 0 {
@@ -191,21 +227,22 @@ func TestBlameAgreesWithHistoryPlayedForward(t *testing.T) {
 			states = append(states, next)
 		}
 		last := states[len(states)-1]
-		b, err := r.Blame(t.Context(), last.commit.String(), "t.csv", BlameOptions{})
+		b, err := r.Blame(t.Context(), last.commit.String(), last.path, BlameOptions{})
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if diff := cmp.Diff(last.owner, ownersOf(t, b)); diff != "" {
+		if diff := gocmp.Diff(last.ownersAsCalled(), ownersOf(t, b)); diff != "" {
 			rt.Fatalf("(-want +got):\n%s", diff)
 		}
 		col := rapid.SampledFrom(last.names).Draw(rt, "column")
 		key := rapid.SampledFrom(last.order).Draw(rt, "key")
-		b, err = r.Blame(t.Context(), last.commit.String(), "t.csv", BlameOptions{Columns: []string{col}, Key: []string{key}})
+		called := cmp.Or(last.called[col], col)
+		b, err = r.Blame(t.Context(), last.commit.String(), last.path, BlameOptions{Columns: []string{called}, Key: []string{key}})
 		if err != nil {
 			rt.Fatal(err)
 		}
-		want := map[string]map[string]object.ID{key: {col: last.owner[key][col]}}
-		if diff := cmp.Diff(want, ownersOf(t, b)); diff != "" {
+		want := map[string]map[string]object.ID{key: {called: last.owner[key][col]}}
+		if diff := gocmp.Diff(want, ownersOf(t, b)); diff != "" {
 			rt.Fatalf("one cell (-want +got):\n%s", diff)
 		}
 	})
@@ -240,7 +277,7 @@ func TestBlameFollowsRenames(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]map[string]object.ID{"1": {"number": first}, "2": {"number": changed}}
-	if diff := cmp.Diff(want, ownersOf(t, b)); diff != "" {
+	if diff := gocmp.Diff(want, ownersOf(t, b)); diff != "" {
 		t.Errorf("a column (-want +got):\n%s", diff)
 	}
 	moved := record(t, r, 4, "sub.csv", "Ana", "id,count,note\n1,2,x\n2,3,z\n", []string{"id"}, first)
@@ -250,7 +287,7 @@ func TestBlameFollowsRenames(t *testing.T) {
 	want = map[string]map[string]object.ID{
 		"1": {"id": first, "count": first, "note": first}, "2": {"id": first, "count": first, "note": moved},
 	}
-	if diff := cmp.Diff(want, ownersOf(t, b)); diff != "" {
+	if diff := gocmp.Diff(want, ownersOf(t, b)); diff != "" {
 		t.Errorf("a file (-want +got):\n%s", diff)
 	}
 }
@@ -276,13 +313,65 @@ func TestBlameOfRowsWithoutKey(t *testing.T) {
 	for i := range got {
 		got[i] = strings.ReplaceAll(got[i], " ", "")
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	counts := b.countBy([]string{"Ben", "Ana"})
 	if counts["Ben"] != (cellCount{4, 2}) || counts["Ana"] != (cellCount{8, 3}) {
 		t.Errorf("counts %v", counts)
 	}
+}
+
+// TestBlameWithoutKeyAgreesWithHistoryPlayedForward does the same for rows that have
+// no key: each is as old as the commit that brought it, wherever it stands.
+func TestBlameWithoutKeyAgreesWithHistoryPlayedForward(t *testing.T) {
+	r := dataset(t, person(t))
+	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	rapid.Check(t, func(rt *rapid.T) {
+		rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
+		owner, rows := map[string]object.ID{}, []string{}
+		var last []object.ID
+		for range rapid.IntRange(1, 6).Draw(rt, "commits") {
+			var added []string
+			for range rapid.IntRange(1, 4).Draw(rt, "added") {
+				// Of rows that resemble each other one could have become the other.
+				row := fmt.Sprintf("%d,%d,%d", rnd.Int64(), rnd.Int64(), rnd.Int64())
+				added = append(added, row)
+				rows = slices.Insert(rows, rnd.IntN(len(rows)+1), row)
+			}
+			if len(rows) > 4 && rapid.Bool().Draw(rt, "delete") {
+				at := rnd.IntN(len(rows))
+				rows = slices.Delete(rows, at, at+1)
+			}
+			if rapid.Bool().Draw(rt, "shuffle") {
+				rnd.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+			}
+			clock++
+			last = []object.ID{record(t, r, clock, "t.csv", "p", "a,b,c\n"+strings.Join(rows, "\n")+"\n", []string{}, last...)}
+			for _, row := range added {
+				owner[row] = last[0]
+			}
+		}
+		b, err := r.Blame(t.Context(), last[0].String(), "t.csv", BlameOptions{})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		seen := 0
+		for row, err := range b.Rows(t.Context()) {
+			if err != nil {
+				rt.Fatal(err)
+			}
+			for _, c := range row.Last {
+				if want := owner[strings.Join(row.Values, ",")]; b.Commits[c].ID != want || rows[row.Row-1] != strings.Join(row.Values, ",") {
+					rt.Fatalf("row %d %q: %s, expected %s", row.Row, row.Values, b.Commits[c].ID.Short(), want.Short())
+				}
+			}
+			seen++
+		}
+		if seen != len(rows) {
+			rt.Fatalf("%d rows of %d", seen, len(rows))
+		}
+	})
 }
 
 // BenchmarkBlame asks for one column of 200,000 rows that 200 commits changed.

@@ -14,7 +14,6 @@ import (
 type tracer struct {
 	r      *Repo
 	b      *Blame
-	ids    []string              // of the columns' fields
 	owner  [][]int32             // by column and row of the Blame: ≥ 0 a commit, < 0 ^trail
 	cells  []int64               // by trail: how many cells are on it
 	left   int64                 // cells whose commit is not known
@@ -26,6 +25,7 @@ type trail struct {
 	number int32
 	path   string
 	table  *tabular.Table
+	ids    []string // of the columns' fields, as this version has them
 	// rows holds for each row of the table which row of the Blame it is, or -1. It is
 	// shared between trails and never written to.
 	rows []int32
@@ -40,13 +40,14 @@ func newTracer(r *Repo, b *Blame) *tracer {
 	for i, row := range b.rows {
 		rows[row] = int32(i)
 	}
+	var ids []string
 	for _, col := range b.at {
-		tr.ids = append(tr.ids, b.table.Schema.Fields[col].ID)
+		ids = append(ids, b.table.Schema.Fields[col].ID)
 		tr.owner = append(tr.owner, slices.Repeat([]int32{^0}, len(b.rows)))
 	}
 	tr.left = int64(len(b.at)) * int64(len(b.rows))
 	tr.cells = []int64{tr.left}
-	tr.trails[b.Commit] = []trail{{path: b.Path, table: b.table, rows: rows}}
+	tr.trails[b.Commit] = []trail{{path: b.Path, table: b.table, ids: ids, rows: rows}}
 	return tr
 }
 
@@ -123,10 +124,15 @@ func (tr *tracer) step(ctx context.Context, t *trail, c *Logged, commit int32) e
 			rest = ^int32(len(tr.cells))
 			tr.cells = append(tr.cells, 0)
 		}
-		back := trail{number: number, path: p.path, table: p.table, rows: t.rows}
+		back := trail{number: number, path: p.path, table: p.table, ids: t.ids, rows: t.rows}
 		if p.table.ID != t.table.ID {
+			old := p.table
+			if p.path != t.path {
+				old = withIDsOf(old, t.table.Schema)
+				back.ids = idsAt(p.table, old, t.ids)
+			}
 			var err error
-			if back.rows, err = tr.compare(ctx, t, p.table, number, rest); err != nil {
+			if back.rows, err = tr.compare(ctx, t, old, number, rest); err != nil {
 				return err
 			}
 		}
@@ -140,15 +146,26 @@ func (tr *tracer) step(ctx context.Context, t *trail, c *Logged, commit int32) e
 	return nil
 }
 
+// idsAt returns, for ids that alias has, those that t has at the same places.
+func idsAt(t, alias *tabular.Table, ids []string) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		if at := alias.Schema.Column(id); at >= 0 {
+			out[i] = t.Schema.Fields[at].ID
+		}
+	}
+	return out
+}
+
 // compare hands the cells of a trail that an earlier version of its table has not
 // on to rest, and returns which rows of that version are which of the Blame.
 func (tr *tracer) compare(ctx context.Context, t *trail, old *tabular.Table, number, rest int32) ([]int32, error) {
-	diff, err := compareColumns(ctx, t.path, old, t.table, tr.ids)
+	diff, err := compareColumns(ctx, t.path, old, t.table, t.ids)
 	if err != nil {
 		return nil, err
 	}
-	columns := make(map[int]int, len(tr.ids)) // by position in the newer table
-	for i, id := range tr.ids {
+	columns := make(map[int]int, len(t.ids)) // by position in the newer table
+	for i, id := range t.ids {
 		at := t.table.Schema.Column(id)
 		if at >= 0 {
 			columns[at] = i
@@ -167,7 +184,7 @@ func (tr *tracer) compare(ctx context.Context, t *trail, old *tabular.Table, num
 		}
 		cell := t.rows[row.New-1]
 		if row.Kind == tabular.RowAdded {
-			for i := range tr.ids {
+			for i := range t.ids {
 				tr.hand(i, cell, number, rest)
 			}
 			continue
@@ -233,7 +250,7 @@ func (tr *tracer) arrive(commit object.ID, t trail) {
 	}
 	here := tr.trails[commit]
 	for i := range here {
-		if here[i].path != t.path {
+		if here[i].path != t.path || !slices.Equal(here[i].ids, t.ids) {
 			continue
 		}
 		if rows, ok := tr.joinRows(here[i].rows, t.rows); ok {
