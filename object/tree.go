@@ -187,6 +187,13 @@ func encodeTreeInner(height int, children []treeChild) Object {
 	return e.Object(KindTree)
 }
 
+// CheckTree reports whether a tree object, the root or an inner one of a folder, is well-formed:
+// its names among others. It fails with an error that wraps [ErrCorrupt].
+func CheckTree(o Object) error {
+	_, err := decodeTreeNode(o)
+	return err
+}
+
 func decodeTreeNode(o Object) (*treeNode, error) {
 	d := NewDecoder(o, KindTree)
 	n := &treeNode{height: int(d.Size(treeMaxHeight))}
@@ -197,8 +204,12 @@ func decodeTreeNode(o Object) (*treeNode, error) {
 	last := ""
 	for i := 1; d.Err() == nil && d.Links() > 0; i++ {
 		name := d.Text(MaxName)
-		if d.Err() == nil && (name <= last || CheckName(name) != nil) {
-			d.Fail("the name %q does not belong after %q", name, last)
+		if d.Err() == nil {
+			if err := CheckName(name); err != nil {
+				d.Fail("%v", err)
+			} else if name <= last {
+				d.Fail("the name %q does not belong after %q", name, last)
+			}
 		}
 		last = name
 		if n.height > 0 {

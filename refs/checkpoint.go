@@ -186,7 +186,12 @@ func (f *Floor) check(chain *Chain, version int, statements []*SignedStatement) 
 	}
 	var newest *SignedStatement
 	for _, st := range statements {
-		if is(st.statement.Log) && (newest == nil || st.statement.Seq > newest.statement.Seq) {
+		seq := st.statement.Seq
+		switch {
+		case !is(st.statement.Log):
+		case seq > f.Seq || seq == f.Seq && [checkStatement]byte(st.id[:]) == f.Statement:
+			return nil // whatever contradicts it is found when it is taken
+		case newest == nil || seq > newest.statement.Seq:
 			newest = st
 		}
 	}
@@ -195,10 +200,8 @@ func (f *Floor) check(chain *Chain, version int, statements []*SignedStatement) 
 		return fmt.Errorf("%w: nothing of what %s has signed, the address was made after statement %d", ErrFrozen, signer.Short(), f.Seq)
 	case newest.statement.Seq < f.Seq:
 		return fmt.Errorf("%w: statement %d of %s, the address was made after statement %d", ErrFrozen, newest.statement.Seq, signer.Short(), f.Seq)
-	case newest.statement.Seq == f.Seq && [checkStatement]byte(newest.id[:]) != f.Statement:
-		return fmt.Errorf("%w: another statement %d of %s than that of the address", ErrFrozen, f.Seq, signer.Short())
 	}
-	return nil
+	return fmt.Errorf("%w: another statement %d of %s than that of the address", ErrFrozen, f.Seq, signer.Short())
 }
 
 // device finds the listed device that the floor names.

@@ -113,6 +113,7 @@ func TestCheckpointAttacks(t *testing.T) {
 		{"an older statement", c2, []*SignedStatement{one}, true},
 		{"no statement", c2, nil, true},
 		{"another statement of that number", c2, []*SignedStatement{forked}, true},
+		{"another statement of that number, which contradicts the right one", c2, []*SignedStatement{forked, two}, false},
 		{"another copy's", c2, []*SignedStatement{elsewhere}, true},
 		{"a stranger's", c2, []*SignedStatement{strangers}, true},
 		{"an older identity", c1, []*SignedStatement{two}, true},

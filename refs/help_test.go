@@ -3,8 +3,10 @@ package refs
 import (
 	"context"
 	"crypto"
+	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -184,4 +186,54 @@ func copyFolder(t testing.TB, from string) string {
 		t.Fatal(err)
 	}
 	return to
+}
+
+// encodeStatement writes a statement as FORMAT.md §4 says, whatever it holds.
+func encodeStatement(s *Statement, level uint64) object.Object {
+	var e object.Encoder
+	e.Uvarint(level)
+	e.ID(s.Dataset)
+	e.Uvarint(uint64(s.IdentityVersion))
+	e.ID(s.Identity)
+	e.Raw(s.Log.Signer[:])
+	e.Raw(s.Log.Copy[:])
+	e.Uvarint(s.Seq)
+	if s.Seq > 1 {
+		e.ID(s.Previous)
+	}
+	e.Uvarint(uint64(s.Time))
+	e.Uvarint(uint64(len(s.Refs)))
+	names := make([]Name, 0, len(s.Refs))
+	for name := range s.Refs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		e.Text(string(name))
+		e.ID(s.Refs[name])
+	}
+	return e.Object(object.KindStatement)
+}
+
+func signedRaw(t *testing.T, k *Key, o object.Object) []byte {
+	t.Helper()
+	sig, err := sign(statementDomain, o.ID(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e object.Encoder
+	e.Bytes(o)
+	e.Raw(sig.Value[:])
+	return e.Body()
+}
+
+// addGroupOrder makes another signature of a valid one: S + L, which verifiers that
+// do not check S would accept.
+func addGroupOrder(sig []byte) []byte {
+	l, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
+	s := slices.Clone(sig[32:])
+	slices.Reverse(s)
+	sum := new(big.Int).Add(new(big.Int).SetBytes(s), l).FillBytes(make([]byte, 32))
+	slices.Reverse(sum)
+	return append(slices.Clone(sig[:32]), sum...)
 }

@@ -315,3 +315,71 @@ func TestClosedLogTakesTheChosenBranch(t *testing.T) {
 		t.Error(problems)
 	}
 }
+
+// victim is a store that knows what two maintainers say.
+type victim struct {
+	t     *testing.T
+	store *Store
+	chain *Chain
+	ana   *writer
+	bo    *writer
+	known []*SignedStatement // Ana's log as the store knows it, three long
+}
+
+func newVictim(t *testing.T) *victim {
+	t.Helper()
+	ana, bo := testKey(1), testKey(3)
+	c := mustChain(t, mustSign(t, firstIdentity(2, person("Ana", ana), person("Bo", bo)), ana, bo))
+	v := &victim{t: t, store: newTestStore(t, c, testKey(20)), chain: c, ana: newWriter(t, c, ana, 1), bo: newWriter(t, c, bo, 2)}
+	one := v.ana.say(nil, "a")
+	two := v.ana.say(one, "b")
+	v.known = []*SignedStatement{one, two, v.ana.say(two, "c")}
+	mustImport(t, v.store, Incoming{Statements: v.known})
+	return v
+}
+
+// A device that says two things is caught, whichever of them comes first; neither
+// counts, and the proof is kept.
+func TestForkByOneDevice(t *testing.T) {
+	v := newVictim(t)
+	left, right := v.ana.say(v.known[2], "left"), v.ana.say(v.known[2], "right")
+	mustImport(t, v.store, Incoming{Statements: []*SignedStatement{left}})
+	if report := mustImport(t, v.store, Incoming{Statements: []*SignedStatement{right}}); len(report.Equivocations) != 1 {
+		t.Fatalf("report %+v", report)
+	}
+	view := mustView(t, v.store)
+	if got, err := view.Canonical("heads/main", nil); err != nil || got.State != Absent {
+		t.Errorf("heads/main is %+v, %v", got, err)
+	}
+	if l := view.Peer(v.ana.key.PeerID()).Logs[0]; !l.Held || l.Proof == nil {
+		t.Errorf("log %+v", l)
+	}
+}
+
+// What a device signed up to where its log was closed is taken, and nothing after
+// that, in that log or, from a device that is no longer listed, in any other.
+func TestRevokedDevice(t *testing.T) {
+	ana, bo := testKey(1), testKey(3)
+	v := newVictim(t)
+	revoked := nextIdentity(t, v.chain, func(id *Identity) {
+		id.People, id.Threshold = []Person{person("Bo", bo)}, 1
+		id.Closed = []Closing{{v.ana.log, 2, v.known[1].id}}
+	}, ana, bo)
+	fresh := newTestStore(t, v.chain, testKey(21))
+	mustImport(t, fresh, Incoming{Identities: revoked.Versions()})
+
+	before := mustImport(t, fresh, Incoming{Statements: []*SignedStatement{v.known[1]}})
+	if len(before.New) != 1 || len(before.Ended) != 0 {
+		t.Errorf("what was signed before: %+v", before)
+	}
+	after := mustImport(t, fresh, Incoming{Statements: []*SignedStatement{v.known[2]}})
+	if len(after.New) != 0 || len(after.Ended) != 1 || after.Ended[0] != v.ana.log {
+		t.Errorf("what was signed after: %+v", after)
+	}
+	other := newWriter(t, v.chain, ana, 7)
+	mustImport(t, fresh, Incoming{Statements: []*SignedStatement{other.say(nil, "evil")}})
+	got, err := mustView(t, fresh).Canonical("heads/main", nil)
+	if err != nil || got.State != Absent {
+		t.Errorf("heads/main is %+v, %v", got, err)
+	}
+}

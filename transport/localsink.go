@@ -47,6 +47,10 @@ func (s *LocalSink) Offered(ctx context.Context, offer *Offer) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	// This first: under an old identity newer statements seem to come from nowhere.
+	if err := s.checkState(ctx, chain, offer); err != nil {
+		return nil, err
+	}
 	for _, st := range offer.Statements {
 		if err := signedUnder(chain, st.Statement()); err != nil {
 			return nil, err
@@ -59,9 +63,6 @@ func (s *LocalSink) Offered(ctx context.Context, offer *Offer) (*Plan, error) {
 		if _, err := chain.Consent(d); err != nil {
 			return nil, fmt.Errorf("a draft of the identity: %w", err)
 		}
-	}
-	if err := s.checkState(ctx, chain, offer); err != nil {
-		return nil, err
 	}
 	if s.Accept != nil {
 		if err := s.Accept(ctx, chain.Current(), offer); err != nil {

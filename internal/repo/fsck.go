@@ -216,6 +216,8 @@ func (r *Repo) checkObject(ctx context.Context, id object.ID, res *FsckResult) (
 	case object.KindTag:
 		t, err := object.DecodeTag(o)
 		return links, errors.Join(err, verified(t))
+	case object.KindTree:
+		return links, object.CheckTree(o)
 	case object.KindTable:
 		_, err := tabular.Open(ctx, r.store.Store, id)
 		return links, err
