@@ -22,9 +22,12 @@ type fetcher struct {
 // frontier is the visitor of a receiver's walk: it collects what is missing.
 type frontier struct {
 	r       object.Reader
-	missing []object.ID
-	level   int // the highest at which something is missing
+	leaves  []object.ID // missing, and known to link to nothing
+	missing []object.ID // the others
+	level   int         // the highest at which one of these is missing
 }
+
+func (f *frontier) empty() bool { return len(f.leaves)+len(f.missing) == 0 }
 
 // inner implements visitor.
 func (f *frontier) inner(context.Context, step, object.Object) error { return nil }
@@ -32,10 +35,10 @@ func (f *frontier) inner(context.Context, step, object.Object) error { return ni
 // leaf implements visitor.
 func (f *frontier) leaf(ctx context.Context, s step) error {
 	held, err := f.r.Has(ctx, s.id)
-	if err != nil || held {
-		return err
+	if err == nil && !held {
+		f.leaves = append(f.leaves, s.id)
 	}
-	return f.absent(s.id, 0)
+	return err
 }
 
 // absent implements visitor.
@@ -56,7 +59,7 @@ func (f *fetcher) complete(ctx context.Context) error {
 	}
 	for eager := true; ; eager = false {
 		walk, front, err := f.look(ctx)
-		if err != nil || len(front.missing) == 0 {
+		if err != nil || front.empty() {
 			return err
 		}
 		if roots := f.distinctRoots(); eager && len(front.missing) == len(roots) && len(roots) <= MaxWants && f.lacks(roots, front.missing) {
@@ -111,8 +114,9 @@ func (f *fetcher) look(ctx context.Context) (*difference, *frontier, error) {
 // lacksNothing fails with an error that wraps ErrIncomplete if something is missing.
 func (f *fetcher) lacksNothing(ctx context.Context) error {
 	_, front, err := f.look(ctx)
-	if err == nil && len(front.missing) > 0 {
-		err = fmt.Errorf("%w: %s and %d others", ErrIncomplete, front.missing[0], len(front.missing)-1)
+	if err == nil && !front.empty() {
+		missing := append(front.missing, front.leaves...)
+		err = fmt.Errorf("%w: %s and %d others", ErrIncomplete, missing[0], len(missing)-1)
 	}
 	return err
 }
@@ -146,21 +150,22 @@ func (f *fetcher) lacks(roots, missing []object.ID) bool {
 // drain asks for the missing objects, and for those that turn out to be missing
 // below them, down to the leaves.
 func (f *fetcher) drain(ctx context.Context, walk *difference, front *frontier) error {
-	history := false
-	for len(front.missing) > 0 && !history {
+	for len(front.missing) > 0 {
 		now, level := front.missing, front.level
 		front.missing = nil
 		came, err := f.askAll(ctx, now, flagFlat|flagGuess)
-		if err != nil {
+		if err != nil || came.history {
 			return err
 		}
-		if history = came.history; !history {
-			if err := walk.resume(ctx, came.inner, level); err != nil {
-				return fmt.Errorf("looking for missing objects: %w", err)
-			}
+		if err := walk.resume(ctx, came.inner, level); err != nil {
+			return fmt.Errorf("looking for missing objects: %w", err)
 		}
 	}
-	return nil
+	if len(front.leaves) == 0 {
+		return nil
+	}
+	_, err := f.askAll(ctx, front.leaves, flagExact|flagGuess)
+	return err
 }
 
 // answer is what came of objects that were asked for by their ids.
@@ -176,7 +181,7 @@ func (a *answer) add(r *receiver) {
 // askAll asks for objects, over several streams if that takes long. It fails with
 // an error that wraps ErrIncomplete if nothing of what was asked for came.
 func (f *fetcher) askAll(ctx context.Context, ids []object.ID, flags uint64) (*answer, error) {
-	if f.crew != nil && len(ids) >= minShare && flags&flagFlat != 0 {
+	if f.crew != nil && len(ids) >= minShare && flags&(flagFlat|flagExact) != 0 {
 		return f.share(ctx, ids, flags)
 	}
 	a := &answer{}
@@ -228,7 +233,7 @@ func (f *fetcher) round(ctx context.Context, ids []object.ID, flags uint64) erro
 		return err
 	}
 	w := f.crew
-	if flags&flagFlat != 0 {
+	if flags&(flagFlat|flagExact) != 0 {
 		w = nil // what is to come is as short as can be
 	}
 	_, err := f.recv.receive(ctx, w)

@@ -16,9 +16,10 @@ const (
 	flagWhole     = 1 << 2 // no deltas
 	flagGuess     = 1 << 3 // deltas against bases that the receiver may lack; it asks again for those
 	flagInner     = 1 << 4 // nothing that is linked to by objects that link to leaves alone
+	flagExact     = 1 << 5 // the wants alone, whatever they are
 
 	syncFlags = flagNoObjects | flagFlat | flagWhole | flagGuess | flagInner
-	wantFlags = flagFlat | flagWhole | flagGuess | flagInner
+	wantFlags = flagFlat | flagWhole | flagGuess | flagInner | flagExact
 	pushFlags = 0
 )
 

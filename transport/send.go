@@ -60,6 +60,7 @@ func send(ctx context.Context, c *conn, r object.Reader, codec *entry.Codec, que
 		r: r, v: s,
 		flat:  query.flags&flagFlat != 0,
 		inner: query.flags&flagInner != 0,
+		exact: query.flags&flagExact != 0,
 		e:     query.effort,
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -38,6 +38,7 @@ type difference struct {
 	v        visitor
 	flat     bool // the wanted objects alone, and the history of wanted commits
 	inner    bool // not what is linked to by objects that link to leaves alone
+	exact    bool // the wanted objects alone, none of which is looked into
 	held     idSet
 	hit      idSet // of those in held, the ones met on the want side
 	claimed  idSet // met on the want side and not held; marked by a sender when sent
@@ -58,6 +59,9 @@ type haveStep struct {
 // commits held here are ignored. Wanted objects are visited even if haves reach them,
 // unless they are commits.
 func (d *difference) run(ctx context.Context, wants, haves []object.ID) error {
+	if d.exact {
+		return d.each(ctx, wants)
+	}
 	commits, others, err := d.roots(ctx, wants)
 	if err != nil {
 		return err
@@ -92,6 +96,22 @@ func (d *difference) run(ctx context.Context, wants, haves []object.ID) error {
 		others = append(d.rootTrees(found, trees, &h), others...)
 	}
 	return d.finish(ctx, others, 0)
+}
+
+// each visits the wanted objects as if they linked to nothing.
+func (d *difference) each(ctx context.Context, wants []object.ID) error {
+	if err := d.e.keep((stepBytes + linkBytes) * len(wants)); err != nil {
+		return err
+	}
+	for _, id := range wants {
+		if !d.claimed.add(id) {
+			continue
+		}
+		if err := d.addLeaf(ctx, step{id: id}); err != nil {
+			return err
+		}
+	}
+	return d.flushLeaves(ctx)
 }
 
 // resume walks on from objects that were absent before and now are not. They

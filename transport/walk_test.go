@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -200,5 +201,48 @@ func BenchmarkIDSet(b *testing.B) {
 		for _, id := range ids {
 			s.add(id)
 		}
+	}
+}
+
+// What is wanted exactly comes alone, whatever it links to and however often it is named.
+func TestExact(t *testing.T) {
+	d := newDataset(t, testKey(1), nil)
+	d.fill(2, 2, 20)
+	d.commit()
+	d.change(0, 0, 1)
+	d.commit()
+	missing := object.Sum([]byte("missing"))
+	leaf := d.groups[1][1].ID()
+	c := newConn(dial(t, server(nil, d), testKey(2)))
+	defer c.abandon()
+	s := &syncing{c: c, req: &SyncRequest{Dataset: d.id, StatementsOnly: true}, o: &SyncOptions{}, result: &SyncResult{Offer: Offer{Dataset: d.id}}}
+	if err := s.ask(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := wantMessage{flags: flagExact | flagGuess, wants: []object.ID{d.head, leaf, missing, d.head}}
+	if err := errors.Join(c.writeFrame(frameWant, want.encode()), c.flush()); err != nil {
+		t.Fatal(err)
+	}
+	var got []object.ID
+	for {
+		ft, body, err := c.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ft == frameEnd {
+			end, err := decodeEnd(body)
+			if err != nil || end.status != endMissing || end.missing != 1 || end.objects != 2 {
+				t.Errorf("%+v, %v", end, err)
+			}
+			break
+		}
+		id, _, err := decodeObject(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, id)
+	}
+	if !slices.Equal(got, []object.ID{d.head, leaf}) {
+		t.Errorf("%d objects came, want the commit and the segment", len(got))
 	}
 }

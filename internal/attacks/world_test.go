@@ -361,8 +361,9 @@ func serve(t *testing.T, w *world, dir string) *served {
 		t.Fatal(err)
 	}
 	s := &served{r: r, ended: make(chan error, 16)}
-	s.server, err = repo.Serve(context.WithoutCancel(t.Context()), "127.0.0.1:0", ana, map[object.ID]transport.Dataset{w.id: shared},
-		func(_ refs.PeerID, _ object.ID, _ transport.Stats, err error) { s.ended <- err })
+	s.server, err = repo.Serve(context.WithoutCancel(t.Context()), "127.0.0.1:0", ana,
+		repo.Among(map[object.ID]transport.Dataset{w.id: shared}),
+		&repo.ServeOptions{Requests: transport.ServerOptions{Done: func(done transport.Served) { s.ended <- done.Err }}})
 	if err != nil {
 		t.Fatal(err)
 	}

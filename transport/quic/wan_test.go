@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/constl/constl/object/mem"
-	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
 )
 
@@ -126,7 +125,7 @@ func BenchmarkWAN(b *testing.B) {
 		for _, most := range []int{0, 4} {
 			b.Run(fmt.Sprintf("loss=%g%%/further=%d", loss*100, most), func(b *testing.B) {
 				w := newWAN(b, s.listener.Addr(), 25*time.Millisecond, loss)
-				b.SetBytes(s.bytes)
+				b.SetBytes(s.Bytes)
 				for b.Loop() {
 					s.cloneOver(b, w, most)
 				}
@@ -138,7 +137,7 @@ func BenchmarkWAN(b *testing.B) {
 func (s *served) cloneOver(b *testing.B, w *wan, most int) {
 	ctx := context.Background()
 	open := func(ctx context.Context) (io.ReadWriteCloser, error) {
-		c, err := Dial(ctx, []string{w.front.LocalAddr().String()}, s.key.PeerID(), testKey(2), nil)
+		c, err := Dial(ctx, []string{w.front.LocalAddr().String()}, s.Key.PeerID(), testKey(2), nil)
 		if err != nil {
 			return nil, err
 		}
@@ -156,13 +155,10 @@ func (s *served) cloneOver(b *testing.B, w *wan, most int) {
 		return open(ctx)
 	}}
 	into := mem.New()
-	sink := &transport.LocalSink{Objects: into, Create: func(ctx context.Context, chain *refs.Chain) (*refs.Store, error) {
-		return refs.Create(ctx, b.TempDir()+"/refs", chain, &refs.Options{Key: testKey(2)})
-	}}
-	if _, err := transport.Sync(ctx, stream, &transport.SyncRequest{Dataset: s.id}, sink, o); err != nil {
+	if _, err := s.Clone(ctx, b, stream, into, o); err != nil {
 		b.Fatal(err)
 	}
-	if into.Len() < int(s.bytes/(64<<10)) {
+	if into.Len() < int(s.Bytes/(64<<10)) {
 		b.Fatalf("%d objects came", into.Len())
 	}
 }

@@ -67,7 +67,7 @@ func (a *app) cloneCommand() *cli.Command {
 			"FILE is a bundle, as constl bundle create makes it.\n" +
 			"A clone that was cut goes on where it stopped when you clone again into the same folder.\n" +
 			partHelp +
-			"JSON: {\"dataset\", \"dir\", \"commit\", \"objects\", \"bytes\"}",
+			"JSON: {\"dataset\", \"dir\", \"commit\", \"objects\", \"bytes\", \"rounds\": round trips}",
 		Flags:  partFlags(),
 		Action: a.action(runClone),
 	}
@@ -101,7 +101,8 @@ func runClone(c *command) error {
 			Commit  string `json:"commit"`
 			Objects int64  `json:"objects"`
 			Bytes   int64  `json:"bytes"`
-		}{id.String(), r.Dir, idText(head.Commit), res.Objects, res.Bytes})
+			Rounds  int    `json:"rounds"`
+		}{id.String(), r.Dir, idText(head.Commit), res.Objects, res.Bytes, res.Rounds})
 	}
 	chain, err := r.Chain()
 	if err != nil {

@@ -20,7 +20,7 @@ func (a *app) fetchCommand() *cli.Command {
 		Usage: "get what is new at a peer or in a bundle, and leave the folder as it is",
 		Description: "See it afterwards with: constl log origin/main, constl diff HEAD origin/main\n" +
 			"In a copy of a part (constl clone --filter), --all-columns, --all-tables and --unshallow get what was left out.\n" +
-			"JSON: {\"remote\", \"refs\":{NAME: id}, \"objects\", \"bytes\"}; of these {\"objects\", \"bytes\", \"part\"}",
+			"JSON: {\"remote\", \"refs\":{NAME: id}, \"objects\", \"bytes\", \"rounds\": round trips}; of these {\"objects\", \"bytes\", \"part\"}",
 		Flags:  widenFlags(),
 		Action: a.action(runFetch),
 	}
@@ -45,7 +45,8 @@ func runFetch(c *command) error {
 				Refs    map[refs.Name]object.ID `json:"refs"`
 				Objects int64                   `json:"objects"`
 				Bytes   int64                   `json:"bytes"`
-			}{res.Remote, res.Refs, res.Objects, res.Bytes})
+				Rounds  int                     `json:"rounds"`
+			}{res.Remote, res.Refs, res.Objects, res.Bytes, res.Rounds})
 		}
 		c.print("Fetched from %s: %s, %s\n", res.Remote, plural(res.Objects, "object"), bytesText(res.Bytes))
 		for _, name := range slices.Sorted(maps.Keys(res.Refs)) {
@@ -97,7 +98,7 @@ func (a *app) pullCommand() *cli.Command {
 		Usage: "get what is new at a peer or in a bundle and merge it, row by row",
 		Description: "Takes what the maintainers have signed; of a peer named by its URL also that peer's own commits,\n" +
 			"of a bundle also those of whoever made it.\n" +
-			"JSON: {\"before\",\"after\",\"objects\",\"bytes\",\"merged\":bool,\"conflicts\":n,\"conflict_list\":[…]}",
+			"JSON: {\"before\",\"after\",\"objects\",\"bytes\",\"rounds\",\"merged\":bool,\"conflicts\":n,\"conflict_list\":[…]}",
 		Flags:  []cli.Flag{&cli.BoolFlag{Name: "no-validate", Usage: "take it even if validate.on names pull and it is not valid"}},
 		Action: a.action(runPull),
 	}
@@ -119,10 +120,11 @@ func runPull(c *command) error {
 				After   object.ID        `json:"after"`
 				Objects int64            `json:"objects"`
 				Bytes   int64            `json:"bytes"`
+				Rounds  int              `json:"rounds"`
 				Merged  bool             `json:"merged"`
 				N       int              `json:"conflicts"`
 				List    []merge.Conflict `json:"conflict_list"`
-			}{res.Before, res.After, res.Objects, res.Bytes, res.Merged, len(res.Conflicts), notNil(res.Conflicts)})
+			}{res.Before, res.After, res.Objects, res.Bytes, res.Rounds, res.Merged, len(res.Conflicts), notNil(res.Conflicts)})
 			return found(err, len(res.Conflicts) > 0)
 		}
 		c.print("Fetched from %s: %s, %s\n", res.Remote, plural(res.Objects, "object"), bytesText(res.Bytes))
