@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/constl/constl/cmd/constl/internal/cli"
+	"github.com/constl/constl/refs"
 )
 
 // lockedBuffer takes what a command writes while a test reads it.
@@ -44,6 +46,7 @@ func TestSecondComputerJoins(t *testing.T) {
 		{"not confirmed", "n\n", nil, false},
 		{"nobody there", "", nil, false},
 		{"trusted by the address alone", "", []string{"--no-code"}, true},
+		{"by a QR code", "", []string{"--no-code", "--qr"}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			work := t.TempDir()
@@ -83,6 +86,13 @@ func TestSecondComputerJoins(t *testing.T) {
 				rest <- string(text)
 			}()
 
+			if slices.Contains(test.options, "--qr") {
+				long, err := refs.ParseURL(url)
+				if err != nil {
+					t.Fatal(err)
+				}
+				url = long.Compact() // what the code says
+			}
 			joined := run(t.Context(), work, second, "device", "join", url, "copy", "--name", "field laptop")
 			if !test.joins {
 				cancel()
@@ -104,8 +114,14 @@ func TestSecondComputerJoins(t *testing.T) {
 			if c := <-code; c != 0 {
 				t.Fatalf("adding: %d\n%s", c, asked)
 			}
-			if text := <-rest; !strings.Contains(text, "Ana has the device field laptop") {
+			text := <-rest
+			if !strings.Contains(text, "Ana has the device field laptop") {
 				t.Errorf("the first computer says %q", text)
+			}
+			drawn := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
+			drawn = slices.DeleteFunc(drawn, func(line string) bool { return !strings.ContainsAny(line, "█▀▄") })
+			if asQR := slices.Contains(test.options, "--qr"); asQR != (len(drawn) > 0) || len(drawn) > 23 {
+				t.Errorf("a QR code of %d lines:\n%s", len(drawn), text)
 			}
 			if len(test.options) == 0 {
 				_, shown, _ := strings.Cut(joined.stderr, "This computer shows ")

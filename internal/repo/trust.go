@@ -106,6 +106,9 @@ func (r *Repo) Trust(ctx context.Context) (*Trust, error) {
 		t.Logs = append(t.Logs, trustLog(view.Chain().Current(), log, own))
 	}
 	for _, name := range view.Names() {
+		if name.Aside() {
+			continue // constl proposals shows these
+		}
 		c, err := r.canonical(ctx, view, name)
 		if err != nil {
 			return nil, fmt.Errorf("working out where %s stands: %w", name, err)

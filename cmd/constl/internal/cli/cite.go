@@ -110,9 +110,12 @@ func (a *app) verifyCommand() *cli.Command {
 		Name: "verify", Category: groupCite, ArgsUsage: "[CITATION, FILE or REV]",
 		Usage: "prove that what lies here is what was cited",
 		Description: "CITATION is what constl cite prints, or its constl:DATASET@COMMIT alone; FILE is a file with one in it.\n" +
-			"Every object is hashed, every signature checked, every file's bytes compared with what was recorded.\n" +
-			"JSON: {\"ok\", \"dataset\", \"commit\", \"objects\", \"commits\", \"problems\":[…], \"changed\":[…],\n" +
-			"\"stands\":\"agreed\" or \"unsigned\", \"trust\": as constl log --trust}",
+			"Everything is looked at that it rests on: every version of the identity and who signed it, every device's log, the\n" +
+			"signature of every commit and tag, the hash of every object, and every file's bytes against what was recorded.\n" +
+			"JSON: {\"ok\":bool, \"dataset\", \"commit\", \"objects\": n, \"commits\": n, \"problems\":[{\"object\",\"problem\"}],\n" +
+			"\"changed\":[{\"path\",\"status\"}] in the folder, \"stands\":\"agreed\" or \"unsigned\" by the maintainers, \"trust\": as\n" +
+			"constl log --trust, null where there are problems, \"absent\": n objects and \"unproved\":[FILE] of a copy of a part,\n" +
+			"\"part\": the subset that was cited}",
 		Action: a.action(runVerify),
 	}
 }
@@ -228,6 +231,7 @@ func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult, part *cite
 	if res.Stands == repo.StandsAlone {
 		c.note("  note: no branch or tag that the maintainers agree on leads to this version\n")
 	}
+	c.noteContradictions(res.Trust)
 	for _, ch := range res.Changed {
 		c.note("  note: in the folder, %s is %s since\n", ch.Path, ch.Status)
 	}

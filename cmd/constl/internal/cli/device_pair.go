@@ -63,8 +63,12 @@ func (c *command) printPairing(p *repo.Pairing) error {
 	c.note("On your other computer: constl device join \"URL\" DIR, with the line above. Whoever sees the line can try\n" +
 		"to join in your place: compare the six digits. Stop waiting with Ctrl-C.\n")
 	if c.Bool("qr") {
-		// One address keeps the code small enough for a terminal.
-		return c.printQR(p.URL(hosts[:1]).Compact())
+		// One host keeps the code small enough for a terminal.
+		var urls []refs.URL
+		for i := range hosts {
+			urls = append(urls, p.URL(hosts[i:i+1]))
+		}
+		return c.printQR(smallest(urls).Compact())
 	}
 	return nil
 }

@@ -18,7 +18,10 @@ func (a *app) logCommand() *cli.Command {
 		Name: "log", Category: groupLook, ArgsUsage: "[REV]",
 		Usage: "list the commits that led to a version, newest first",
 		Description: "JSON: [{\"commit\", \"parents\", \"author\", \"key\", \"time\", \"message\"}], newest first;\n" +
-			"with --trust {\"identity\":[…], \"logs\":[…], \"refs\":[{\"name\",\"state\",\"target\",\"persons\",\"said\":[…]}]}",
+			"with --trust {\"identity\":[{\"version\",\"id\",\"time\",\"signed\":[…],\"changes\":[…]}], \"forks\": versions beside these, each\n" +
+			"with \"followed\" and \"settled\":bool, \"logs\":[{\"log\",\"device\",\"device_name\",\"person\",\"role\",\"state\":\"counts\", \"ended\", \"held\",\n" +
+			"\"stranger\" or \"damaged\",\"sequence\",\"statement\",\"time\",\"counts_to\",\"own\":bool,\"split\":[…]}], \"refs\":[{\"name\",\"state\":\"agreed\",\n" +
+			"\"waiting\" or \"diverged\",\"target\",\"threshold\",\"persons\":[…],\"said\":[{\"person\",\"device\",\"target\",\"sequence\",\"time\"}]}]}",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "trust", Usage: "who has signed what: identity, devices' logs, and where each ref stands"},
 			&cli.Int64Flag{Name: "max-count", Aliases: []string{"n"}, Usage: "show at most `N` commits"},

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"slices"
+
 	"github.com/constl/constl/internal/qr"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/refs"
@@ -15,10 +17,10 @@ func (a *app) shareCommand() *cli.Command {
 			"that you cloned from or named as remotes. It also says how far the dataset has come: a clone made with it\n" +
 			"refuses an older state.\n" +
 			"--qr draws a shorter spelling of it, which fits a terminal of 24 lines and 80 columns unless this computer\n" +
-			"has a long name. It leads to the first peer alone, and says of fewer devices how far they had come.\n" +
+			"has a long name. It leads to one peer alone, and says of fewer devices how far they had come.\n" +
 			"JSON: {\"url\", \"dataset\", \"peers\":[…], \"serving\":bool}",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "qr", Usage: "draw it as a QR code instead, with the first peer alone"},
+			&cli.BoolFlag{Name: "qr", Usage: "draw it as a QR code instead, with one peer alone"},
 			&cli.BoolFlag{Name: "light", Usage: "draw it for dark writing on a light ground"},
 		},
 		Action: a.action(runShare),
@@ -45,11 +47,15 @@ func runShare(c *command) error {
 			c.note("  constl serve does not run here: the address leads to the peers that you have it from\n")
 		}
 		if c.Bool("qr") {
-			url, err := r.SmallTicket(c.ctx(), peers[:1], func(u refs.URL) bool { return qr.Fits(u.Compact()) })
-			if err != nil {
-				return err
+			var urls []refs.URL
+			for i := range peers {
+				url, err := r.SmallTicket(c.ctx(), peers[i:i+1], fitsQR)
+				if err != nil {
+					return err
+				}
+				urls = append(urls, url)
 			}
-			return c.printQR(url.Compact())
+			return c.printQR(smallest(urls).Compact())
 		}
 		url, err := r.Ticket(c.ctx(), peers)
 		if err != nil {
@@ -70,4 +76,12 @@ func runShare(c *command) error {
 			Serving bool     `json:"serving"`
 		}{url.String(), url.Dataset.String(), places, len(here) > 0})
 	})
+}
+
+func fitsQR(u refs.URL) bool { return qr.Fits(u.Compact()) }
+
+// smallest returns the first of several addresses whose QR code fits a small terminal, or
+// else the first.
+func smallest(urls []refs.URL) refs.URL {
+	return urls[max(slices.IndexFunc(urls, fitsQR), 0)]
 }

@@ -56,6 +56,22 @@ func (c *command) printFork(f repo.TrustFork) {
 	c.print("    If it is the other: constl clone URL NEWFOLDER, from somebody who follows it; nothing in this folder is lost\n")
 }
 
+// noteContradictions says what maintainers have yet to settle, which is nothing against
+// a version that they agree on.
+func (c *command) noteContradictions(t *repo.Trust) {
+	for _, f := range t.Forks {
+		if !f.Settled {
+			c.note("  note: who may do what has two histories that contradict each other; see constl log --trust\n")
+			break
+		}
+	}
+	for _, log := range t.Logs {
+		if log.State == repo.LogHeld && len(log.Split) > 0 && log.Person != "" {
+			c.note("  note: %s's device %s has signed two different histories; see constl log --trust\n", log.Person, log.Device.Short())
+		}
+	}
+}
+
 // noteRestored tells of a copy that was found to be put back from a backup.
 func (c *command) noteRestored(r *repo.Repo) {
 	found := r.Restored()
