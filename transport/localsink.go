@@ -47,14 +47,16 @@ func (s *LocalSink) Offered(ctx context.Context, offer *Offer) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	// This first: under an old identity newer statements seem to come from nowhere.
-	if err := s.checkState(ctx, chain, offer); err != nil {
-		return nil, err
-	}
-	for _, st := range offer.Statements {
-		if err := signedUnder(chain, st.Statement()); err != nil {
-			return nil, err
+	err = signedUnder(chain, offer.Statements)
+	if err == nil || s.Refs == nil || errors.Is(err, refs.ErrUnknownIdentity) {
+		// Under an identity that is too old, or not that of the address, statements seem
+		// to come from nowhere.
+		if serr := s.checkState(ctx, chain, offer); serr != nil {
+			err = serr
 		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	for _, d := range offer.Drafts {
 		if d.Identity().Previous != chain.CurrentID() {
@@ -123,15 +125,22 @@ func (s *LocalSink) verify(ctx context.Context, offer *Offer) (*refs.Chain, erro
 	return longer, err
 }
 
-// signedUnder says whether the statement was signed under a version of the chain.
-func signedUnder(chain *refs.Chain, s *refs.Statement) error {
-	switch n := s.IdentityVersion; {
-	case s.Dataset != chain.Dataset():
-		return fmt.Errorf("%w: statement %d of %s", refs.ErrWrongDataset, s.Seq, s.Log.Signer.Short())
-	case n > chain.Len():
-		return fmt.Errorf("%w: statement %d of %s", refs.ErrUnknownIdentity, s.Seq, s.Log.Signer.Short())
-	case chain.Versions()[n-1].ID() != s.Identity:
-		return fmt.Errorf("%w: statement %d of %s", refs.ErrWrongIdentity, s.Seq, s.Log.Signer.Short())
+// signedUnder says whether the statements were signed under versions of the chain.
+func signedUnder(chain *refs.Chain, statements []*refs.SignedStatement) error {
+	for _, signed := range statements {
+		var class error
+		s := signed.Statement()
+		switch n := s.IdentityVersion; {
+		case s.Dataset != chain.Dataset():
+			class = refs.ErrWrongDataset
+		case n > chain.Len():
+			class = refs.ErrUnknownIdentity
+		case chain.Versions()[n-1].ID() != s.Identity:
+			class = refs.ErrWrongIdentity
+		default:
+			continue
+		}
+		return fmt.Errorf("%w: statement %d of %s", class, s.Seq, s.Log.Signer.Short())
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -146,17 +145,5 @@ func TestOpenSSHKeyIsImported(t *testing.T) {
 	}
 	if out := must("key", "show"); !strings.HasPrefix(out, public.String()) {
 		t.Errorf("key show says %q, expected %s", out, public)
-	}
-}
-
-// mustRun runs command lines in a folder that must succeed, and returns what they print.
-func mustRun(t *testing.T, dir, home string) func(args ...string) string {
-	return func(args ...string) string {
-		t.Helper()
-		res := run(t.Context(), dir, home, args...)
-		if res.code != 0 {
-			t.Fatalf("constl %s: %s", strings.Join(args, " "), fmt.Sprint(res.code, "\n", res.stdout, res.stderr))
-		}
-		return res.stdout
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/constl/constl/internal/cite"
+	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/object"
 	"github.com/urfave/cli/v2"
@@ -201,7 +202,7 @@ func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult, part *cite
 		}{ok, res.Dataset, res.Commit, res.Objects, res.Commits, notNil(res.Problems), notNil(res.Changed), res.Stands, res.Trust, part, res.Absent, notNil(res.Unproved)})
 	}
 	for _, p := range res.Problems {
-		c.print("  %s\n", c.style(red, p.Text))
+		c.print("  %s\n", c.style(red, diffview.Line(p.Text)))
 	}
 	if !ok {
 		return nil
@@ -211,7 +212,7 @@ func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult, part *cite
 		return err
 	}
 	c.print("%s: %s\n", c.style(green, "Verified"), cite.Exact(res.Dataset, res.Commit))
-	c.print("  by %s on %s\n", cm.Author, cm.Time.Time().Format(time.DateOnly))
+	c.print("  by %s on %s\n", diffview.Line(cm.Author), cm.Time.Time().Format(time.DateOnly))
 	if r.Part() == nil {
 		c.print("  %s and %s, all present and right\n", plural(res.Objects, "object"), plural(res.Commits, "signature"))
 	} else {
@@ -219,7 +220,7 @@ func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult, part *cite
 		c.notePart(r)
 	}
 	for _, path := range res.Unproved {
-		c.print("  not all here, so not proved: %s\n", path)
+		c.print("  not all here, so not proved: %s\n", diffview.Line(path))
 	}
 	if part != nil {
 		c.print("  subset of %s: %s\n", part.Table, part.Query)
@@ -233,7 +234,7 @@ func (c *command) printVerified(r *repo.Repo, res *repo.VerifyResult, part *cite
 	}
 	c.noteContradictions(res.Trust)
 	for _, ch := range res.Changed {
-		c.note("  note: in the folder, %s is %s since\n", ch.Path, ch.Status)
+		c.note("  note: in the folder, %s is %s since\n", diffview.Line(ch.Path), ch.Status)
 	}
 	return nil
 }
@@ -295,7 +296,7 @@ func runFsck(c *command) error {
 
 func (c *command) printFsck(r *repo.Repo, res *fsckJSON) {
 	for _, p := range res.Problems {
-		c.print("  %s\n", c.style(red, p.Text))
+		c.print("  %s\n", c.style(red, diffview.Line(p.Text)))
 	}
 	c.notePart(r)
 	if res.Absent > 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
@@ -65,7 +66,7 @@ func runStatus(c *command) error {
 			c.print("Nothing has changed\n")
 		}
 		for _, ch := range st.Changes {
-			c.print("  %s %s\n", c.style(statusColour(ch.Status), fmt.Sprintf("%-8s", ch.Status)), ch.Path)
+			c.print("  %s %s\n", c.style(statusColour(ch.Status), fmt.Sprintf("%-8s", ch.Status)), diffview.Line(ch.Path))
 		}
 		if len(st.Changes) > 0 && st.Merging.IsZero() {
 			c.note("  see what changed: constl diff   record it: constl commit -m MESSAGE\n")
@@ -224,15 +225,15 @@ func (c *command) printCommit(res *repo.CommitResult) {
 		on = "no branch"
 	}
 	first, _, _ := strings.Cut(res.Message, "\n")
-	c.print("[%s %s] %s\n", on, c.style(yellow, res.ID.Short()), first)
+	c.print("[%s %s] %s\n", on, c.style(yellow, res.ID.Short()), diffview.Line(first))
 	for _, rec := range res.Recorded {
 		if rec.Note != "" {
-			c.note("  %s: %s\n", rec.Path, rec.Note)
+			c.note("  %s: %s\n", diffview.Line(rec.Path), rec.Note)
 		}
 		if rec.Table == nil {
 			continue
 		}
-		c.print("  %s: %s, %s", rec.Path, plural(rec.Table.Rows, "row"), plural(int64(len(rec.Table.Schema.Fields)), "column"))
+		c.print("  %s: %s, %s", diffview.Line(rec.Path), plural(rec.Table.Rows, "row"), plural(int64(len(rec.Table.Schema.Fields)), "column"))
 		if key := rec.Table.KeyNames(); len(key) > 0 {
 			c.print(", key: %s\n", strings.Join(key, " + "))
 		} else {

@@ -207,7 +207,7 @@ func (c *command) served(r transport.Served) {
 	text := fmt.Sprintf("%s %s: %s, %s", time.Now().Format(time.TimeOnly), r.Peer.Short(), plural(r.Stats.Objects, "object"), bytesText(r.Stats.BytesIn+r.Stats.BytesOut))
 	// A peer that has what it wanted may leave without a word.
 	if r.Err != nil && !errors.Is(r.Err, transport.ErrDisconnected) {
-		text += ": " + r.Err.Error()
+		text += ": " + safe(r.Err.Error())
 	}
 	c.note("%s\n", text)
 }

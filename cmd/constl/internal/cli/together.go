@@ -150,7 +150,8 @@ func (c *command) printMerge(m *repo.MergeResult) error {
 		c.noteKey(m.Tables[i].Path, &m.Tables[i])
 	}
 	for _, n := range m.Renumbered {
-		c.note("%s: both sides had given a row the %s %s; that of %s has %s now\n", n.Path, n.Field, n.Old, n.Side, n.New)
+		c.note("%s: both sides had given a row the %s %s; that of %s has %s now\n",
+			diffview.Line(n.Path), diffview.Line(n.Field), diffview.Line(n.Old), n.Side, n.New)
 	}
 	switch {
 	case len(m.Conflicts) > 0:
