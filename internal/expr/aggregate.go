@@ -54,7 +54,7 @@ func (e *Env) CompileTable(text string) (*Table, error) {
 	var vars []Variable
 	factory := ast.NewExprFactory()
 	for _, x := range aggregatesIn(whole) {
-		a, err := e.aggregate(text, len(t.Aggregates), x)
+		a, err := e.aggregate(text, whole.NativeRep(), len(t.Aggregates), x)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +82,7 @@ func (e *Env) CompileTable(text string) (*Table, error) {
 		return nil, err
 	}
 	if t.program.kind != Boolean {
-		return nil, &Error{Text: text, Line: 1, Column: 1, Msg: "expected an expression that is true or false, this one is a " + t.program.typeName}
+		return nil, &Error{Text: text, Line: 1, Column: 1, Msg: "expected an expression that is true or false, this one is " + article(t.program.typeName)}
 	}
 	return t, nil
 }
@@ -105,18 +105,18 @@ func aggregatesIn(parsed *cel.Ast) []ast.Expr {
 }
 
 // aggregate compiles the nth aggregate of an expression.
-func (e *Env) aggregate(text string, n int, x ast.Expr) (*Aggregate, error) {
+func (e *Env) aggregate(text string, whole *ast.AST, n int, x ast.Expr) (*Aggregate, error) {
 	call := x.AsCall()
 	a := &Aggregate{Function: Function(call.FunctionName()), Kind: Integer}
 	if a.Function == Rows {
 		a.Text = "rows()"
 		if len(call.Args()) != 0 {
-			return nil, &Error{Text: text, Line: 1, Column: 1, Msg: "rows() takes nothing: count(expression) counts the rows where something is true"}
+			return nil, errorAt(text, whole, x, "rows() takes nothing: count(expression) counts the rows where something is true")
 		}
 		return a, nil
 	}
 	if len(call.Args()) != 1 {
-		return nil, &Error{Text: text, Line: 1, Column: 1, Msg: fmt.Sprintf("%s takes one expression, found %d", a.Function, len(call.Args()))}
+		return nil, errorAt(text, whole, x, fmt.Sprintf("%s takes one expression, found %d", a.Function, len(call.Args())))
 	}
 	again, err := e.parse(text)
 	if err != nil {
@@ -135,23 +135,23 @@ func (e *Env) aggregate(text string, n int, x ast.Expr) (*Aggregate, error) {
 	switch a.Function {
 	case Sum, Mean:
 		if !numeric {
-			return nil, &Error{Text: text, Line: 1, Column: 1, Msg: fmt.Sprintf("%s needs numbers, this is a %s", a.Function, a.Arg.typeName)}
+			return nil, errorAt(text, whole, x, fmt.Sprintf("%s needs numbers, this is %s", a.Function, article(a.Arg.typeName)))
 		}
 		if a.Kind = a.Arg.kind; a.Function == Mean {
 			a.Kind = Number
 		}
 	case Min, Max:
 		if !numeric && a.Arg.kind != Moment {
-			return nil, &Error{Text: text, Line: 1, Column: 1, Msg: fmt.Sprintf("%s needs numbers or dates, this is a %s", a.Function, a.Arg.typeName)}
+			return nil, errorAt(text, whole, x, fmt.Sprintf("%s needs numbers or dates, this is %s", a.Function, article(a.Arg.typeName)))
 		}
 		a.Kind = a.Arg.kind
 	case Distinct:
 		if _, _, column := e.variable(call.Args()[0]); a.Arg.kind == Text && !column {
-			return nil, &Error{Text: text, Line: 1, Column: 1, Msg: "distinct needs a column, or an expression that is no text"}
+			return nil, errorAt(text, whole, x, "distinct needs a column, or an expression that is no text")
 		}
 	case Count:
 		if _, _, column := e.variable(call.Args()[0]); a.Arg.kind == Text && !column {
-			return nil, &Error{Text: text, Line: 1, Column: 1, Msg: "count needs a column, or an expression that is no text"}
+			return nil, errorAt(text, whole, x, "count needs a column, or an expression that is no text")
 		}
 	}
 	return a, nil
@@ -160,12 +160,10 @@ func (e *Env) aggregate(text string, n int, x ast.Expr) (*Aggregate, error) {
 // refuseColumns fails if a column stands outside of all functions.
 func (e *Env) refuseColumns(text string, parsed *cel.Ast) error {
 	var wrong *Error
-	info := parsed.NativeRep().SourceInfo()
 	visit(parsed.NativeRep().Expr(), make(map[string]int), func(x ast.Expr) {
 		if i, _, ok := e.variable(x); ok && wrong == nil {
-			at := info.GetStartLocation(x.ID())
-			wrong = &Error{Text: text, Line: max(1, at.Line()), Column: max(0, at.Column()) + 1,
-				Msg: fmt.Sprintf("a rule about the table has many values of %s: write sum, mean, min, max, count or distinct around it", e.vars[i].spelled())}
+			wrong = errorAt(text, parsed.NativeRep(), x,
+				fmt.Sprintf("a rule about the table has many values of %s: write sum, mean, min, max, count or distinct around it", e.vars[i].spelled()))
 		}
 	})
 	if wrong != nil {

@@ -127,7 +127,11 @@ func (e *Env) parse(text string) (*cel.Ast, error) {
 	native := parsed.NativeRep()
 	factory := ast.NewExprFactory()
 	bound := make(map[string]int) // variables of comprehensions
+	var wrong *Error
 	visit(native.Expr(), bound, func(x ast.Expr) {
+		if why := e.noColumn(x, bound); why != "" && wrong == nil {
+			wrong = errorAt(text, native, x, why)
+		}
 		if i, not, ok := e.nullTest(x, bound); ok {
 			is := factory.NewIdent(x.ID(), hidden(i, true))
 			if not {
@@ -138,7 +142,16 @@ func (e *Env) parse(text string) (*cel.Ast, error) {
 			x.SetKindCase(factory.NewIdent(x.ID(), hidden(i, false)))
 		}
 	})
+	if wrong != nil {
+		return nil, wrong
+	}
 	return parsed, nil
+}
+
+// errorAt says what is wrong with a part of an expression.
+func errorAt(text string, a *ast.AST, x ast.Expr, msg string) *Error {
+	at := a.SourceInfo().GetStartLocation(x.ID())
+	return &Error{Text: text, Line: max(1, at.Line()), Column: max(0, at.Column()) + 1, Msg: msg}
 }
 
 // lookUp returns which variable an expression is, before its name is hidden.
@@ -261,7 +274,7 @@ func (e *Env) Compile(text string) (*Program, error) {
 		return nil, err
 	}
 	if p.kind != Boolean {
-		return nil, &Error{Text: text, Line: 1, Column: 1, Msg: "expected an expression that is true or false, this one is a " + p.typeName}
+		return nil, &Error{Text: text, Line: 1, Column: 1, Msg: "expected an expression that is true or false, this one is " + article(p.typeName)}
 	}
 	return p, nil
 }
@@ -271,6 +284,9 @@ func (e *Env) finish(text string, parsed *cel.Ast) (*Program, error) {
 	checked, iss := e.cel.Check(parsed)
 	if iss.Err() != nil {
 		return nil, e.errorOf(text, iss)
+	}
+	if wrong := badConstant(text, checked.NativeRep()); wrong != nil {
+		return nil, wrong
 	}
 	planned, err := e.cel.Program(checked, cel.CostLimit(rowCost), cel.InterruptCheckFrequency(1000), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
@@ -323,72 +339,17 @@ func (e *Env) errorOf(text string, iss *cel.Issues) error {
 			first = other
 		}
 	}
-	return &Error{Text: text, Line: max(1, first.Location.Line()), Column: max(0, first.Location.Column()) + 1, Msg: e.words(first.Message)}
+	return &Error{Text: text, Line: max(1, first.Location.Line()), Column: max(0, first.Location.Column()) + 1, Msg: e.words(first.Message, isCall(text, first.Location.Line(), first.Location.Column()))}
 }
 
-var syntaxError = regexp.MustCompile(`^Syntax error: .*?(?:input|at:|at input) ?('.*?')`)
-
-var variableName = regexp.MustCompile(`@\d+`)
-
-// words says in the words of people what the library says in its own.
-func (e *Env) words(msg string) string {
-	msg = variableName.ReplaceAllStringFunc(msg, func(m string) string {
-		if i, _, ok := shown(m); ok && i < len(e.vars) {
-			return e.vars[i].Name
-		}
-		return m
-	})
-	msg = strings.NewReplacer(" (in container '')", "", "google.protobuf.Timestamp", "timestamp").Replace(msg)
-	if name, ok := strings.CutPrefix(msg, "undeclared reference to '"); ok {
-		name, _, _ = strings.Cut(name, "'")
-		return e.unknown(name)
+// isCall reports whether a call's brackets open at a place of a text.
+func isCall(text string, line, column int) bool {
+	lines := strings.Split(text, "\n")
+	if line < 1 || line > len(lines) {
+		return false
 	}
-	if m := syntaxError.FindStringSubmatch(msg); m != nil {
-		if strings.Contains(m[1], "<EOF>") {
-			return "the expression ends where something must follow"
-		}
-		return m[1] + " cannot stand here"
-	}
-	if strings.HasPrefix(msg, "found no matching overload for '_") {
-		op, _, _ := strings.Cut(strings.TrimPrefix(msg, "found no matching overload for '_"), "_'")
-		_, given, _ := strings.Cut(msg, "applied to '")
-		given = strings.TrimSuffix(strings.TrimSuffix(given, "'"), "'")
-		hint := ""
-		switch {
-		case strings.Contains(given, "double, int") || strings.Contains(given, "int, double"):
-			hint = ": write 2.0 for 2, or double(x)"
-		case strings.Contains(given, "string, null"):
-			hint = ": a missing text is ''"
-		}
-		return fmt.Sprintf("%s cannot be used with %s%s", op, given, hint)
-	}
-	return msg
-}
-
-// unknown says that there is no such column, and which it could be.
-func (e *Env) unknown(name string) string {
-	if name == "row" || name == "old" || name == "new" {
-		return fmt.Sprintf("there is no such column: write %s.name, or %s[\"name\"] with the name of a column", name, name)
-	}
-	var near []string
-	for _, v := range e.vars {
-		plain := strings.TrimPrefix(strings.TrimPrefix(v.Name, "old."), "new.")
-		if strings.EqualFold(plain, name) || distance(plain, name) <= 1+len(name)/5 {
-			near = append(near, v.spelled())
-		}
-	}
-	if len(near) > 0 {
-		return fmt.Sprintf("there is no column %q; did you mean %s?", name, strings.Join(near, " or "))
-	}
-	var all []string
-	for i, v := range e.vars {
-		if i == 20 {
-			all = append(all, "…")
-			break
-		}
-		all = append(all, v.spelled())
-	}
-	return fmt.Sprintf("there is no column %q; there are: %s", name, strings.Join(all, ", "))
+	runes := []rune(lines[line-1])
+	return column >= 0 && column < len(runes) && runes[column] == '('
 }
 
 // spelled is how an expression writes the variable.

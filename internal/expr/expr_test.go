@@ -115,7 +115,20 @@ func TestErrors(t *testing.T) {
 		{"note_text == ''", 1, 1, `row["note text"]`},
 		{strings.Repeat("x", MaxText+1), 1, 1, "at most"},
 		{strings.Repeat("(", 500), 1, 1, ""},
-		{`species.matches("(")`, 1, 1, ""},
+		{`species.matches("(")`, 1, 17, "missing closing )"},
+		{`count > 0 && day > date("2026-13-01")`, 1, 25, "is no date: expected YYYY-MM-DD"},
+		{`day > timestamp("now")`, 1, 17, "is no time"},
+		{`day > "2026-01-01"`, 1, 5, `write date("2026-05-31") for a day`},
+		{"count = 1", 1, 7, "write == to compare"},
+		{"count > 1 and seen", 1, 11, "'and' cannot stand here; write &&"},
+		{"(count > 1", 1, 11, "')' is missing"},
+		{"count == NULL", 1, 10, "what is missing is null"},
+		{"sum(count) > 1", 1, 4, `sum is about many rows: it can stand in a rule under "table"`},
+		{"now() > day", 1, 4, "the same data must give the same answer"},
+		{"counts(1) > 1", 1, 7, `there is no function "counts"`},
+		{`seen && row.cuont > 1`, 1, 12, `there is no column "cuont"; did you mean count`},
+		{`row["nosuch"] > 1`, 1, 4, `there is no column "nosuch"; there are: count, total`},
+		{`new.nosuch > 1`, 1, 4, `there is no column "nosuch"`},
 	}
 	for _, tt := range tests {
 		_, err := e.Compile(tt.text)
@@ -133,6 +146,37 @@ func TestErrors(t *testing.T) {
 	_, err := e.Compile("count > 0 && tmep > 1")
 	if !strings.HasSuffix(err.Error(), "\n    count > 0 && tmep > 1\n                 ^") {
 		t.Errorf("the place is not shown:\n%v", err)
+	}
+}
+
+// What has no old and new row is not spoken of as if it had, and the other way round.
+func TestMembersOfOtherRules(t *testing.T) {
+	plain, err := NewEnv([]Variable{{"count", Integer}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, says := range map[string]string{`new.count > 1`: `new.name stands in rules under "change" only (line 1, column 4)`} {
+		if _, err := plain.Compile(text); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	change, err := NewEnv([]Variable{{"old.count", Integer}, {"new.count", Integer}, {"change", Text}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, says := range map[string]string{
+		`row.count > 1`:             "a change has an old and a new row",
+		`count > 1`:                 "did you mean old.count or new.count?",
+		`new.cuont > 1`:             `there is no column "cuont"; did you mean old.count or new.count?`,
+		`[1].all(old, old == 1)`:    "",
+		`{"a": 1}["a"] > new.count`: "",
+	} {
+		if _, err := change.Compile(text); (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if _, err := plain.CompileTable("rows() > 1 && sum(count > 1) > 2"); err == nil || !strings.Contains(err.Error(), "sum needs numbers, this is a bool (line 1, column 18)") {
+		t.Error(err)
 	}
 }
 

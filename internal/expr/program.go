@@ -15,6 +15,19 @@ import (
 // ErrSlow says that an evaluation took more time, or one row more steps, than it may.
 var ErrSlow = errors.New("expr: took too long")
 
+// SlowError says at which row of a batch an evaluation was stopped. It wraps
+// [ErrSlow].
+type SlowError struct {
+	Row int // of the batch, from 0
+	Err error
+}
+
+// Error says why it was stopped.
+func (e *SlowError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what wraps ErrSlow.
+func (e *SlowError) Unwrap() error { return e.Err }
+
 // Verdict is what became of an expression in one row.
 type Verdict uint8
 
@@ -45,8 +58,7 @@ func (p *Program) Kind() Kind { return p.kind }
 // Rows evaluates an expression of kind Boolean for the rows of a batch, of which
 // columns holds those that it uses, by the variables' positions, and writes the
 // verdicts into out. Rows for which skip says so are left out; it may be nil. An
-// evaluation that is stopped fails with an error that wraps [ErrSlow] and names the
-// row.
+// evaluation that is stopped fails with a [*SlowError].
 func (p *Program) Rows(ctx context.Context, columns []Column, skip []bool, out []Verdict) error {
 	for row := range out {
 		if skip != nil && skip[row] {
@@ -54,6 +66,8 @@ func (p *Program) Rows(ctx context.Context, columns []Column, skip []bool, out [
 		}
 		v, ok, err := p.value(ctx, columns, row)
 		switch {
+		case errors.Is(err, ErrSlow):
+			return &SlowError{Row: row, Err: err}
 		case err != nil:
 			return err
 		case ok && v != 0:
@@ -78,7 +92,8 @@ func (p *Program) without(columns []Column, row int) Verdict {
 }
 
 // Value evaluates an expression for one row of a batch. The value is as in
-// [Column.Values]; of a text there is none. ok is false if there is no value.
+// [Column.Values]; of a text there is none. ok is false if there is no value. An
+// evaluation that is stopped fails with an error that wraps [ErrSlow].
 func (p *Program) Value(ctx context.Context, columns []Column, row int) (value int64, ok bool, err error) {
 	return p.value(ctx, columns, row)
 }
@@ -99,6 +114,9 @@ func (p *Program) value(ctx context.Context, columns []Column, row int) (int64, 
 // interpret evaluates an expression for one row with the library; nil if it has no
 // value.
 func (p *Program) interpret(ctx context.Context, columns []Column, row int) (ref.Val, error) {
+	if ctx.Err() != nil {
+		return nil, stopped(ctx)
+	}
 	out, _, err := p.slow.ContextEval(ctx, &activation{columns: columns, row: row})
 	switch {
 	case err == nil:

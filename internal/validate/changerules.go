@@ -135,7 +135,7 @@ func (j *changeJudge) judge(ctx context.Context, ch *tabular.Change, found *tall
 		return err
 	}
 	for _, r := range j.p.changeRules {
-		err := r.timed(ctx, func(ctx context.Context) error {
+		err := r.timed(ctx, ch.RowB, func(ctx context.Context) error {
 			var out [1]expr.Verdict
 			if err := r.program.Rows(ctx, j.columns, nil, out[:]); err != nil {
 				return err

@@ -15,8 +15,8 @@ import (
 	"github.com/constl/constl/tabular/csv"
 )
 
-// ruleTime is how long a rule of people's own may take in all.
-const ruleTime = time.Minute
+// defaultRuleTime is how long a rule of people's own may take in all.
+const defaultRuleTime = time.Minute
 
 // rule is what all rules of people's own have.
 type rule struct {
@@ -25,7 +25,8 @@ type rule struct {
 	failed  int // rows in which it has no value
 	stop    int // that it was stopped
 	spent   atomic.Int64
-	stopped atomic.Pointer[string]
+	stopped atomic.Pointer[hit] // where and why
+	limit   time.Duration
 }
 
 // rowRule is a rule about each row alone.
@@ -89,7 +90,7 @@ func (p *plan) ruleChecks(r *rule, id string, d *ruleDecl) {
 	if d.Severity == SeverityWarning {
 		severity = SeverityWarning
 	}
-	r.decl = d
+	r.decl, r.limit = d, p.o.RuleTime
 	message := d.Message
 	if message == "" {
 		message = "the rule does not hold: " + d.text()
@@ -117,10 +118,10 @@ func (p *plan) planRowRule(env *expr.Env, d *ruleDecl) error {
 	return nil
 }
 
-// timed runs a part of a rule's work within what is left of its time. It fails only
-// if the whole validation is to end.
-func (r *rule) timed(ctx context.Context, work func(ctx context.Context) error) error {
-	left := ruleTime - time.Duration(r.spent.Load())
+// timed runs a part of a rule's work, on rows from first on, within what is left of its
+// time. It fails only if the whole validation is to end.
+func (r *rule) timed(ctx context.Context, first int64, work func(ctx context.Context) error) error {
+	left := r.limit - time.Duration(r.spent.Load())
 	if r.stopped.Load() != nil {
 		return nil
 	}
@@ -130,8 +131,11 @@ func (r *rule) timed(ctx context.Context, work func(ctx context.Context) error) 
 	err := work(limited)
 	r.spent.Add(int64(time.Since(began)))
 	if errors.Is(err, expr.ErrSlow) {
-		text := strings.TrimPrefix(err.Error(), "expr: ")
-		r.stopped.Store(&text)
+		at := hit{row: -1, text: strings.TrimPrefix(err.Error(), "expr: ") + "; the rule is not checked any further"}
+		if slow := (*expr.SlowError)(nil); errors.As(err, &slow) && first >= 0 {
+			at.row = first + int64(slow.Row)
+		}
+		r.stopped.Store(&at)
 		return nil
 	}
 	return err
@@ -139,8 +143,8 @@ func (r *rule) timed(ctx context.Context, work func(ctx context.Context) error) 
 
 // reportStopped says of a rule that it was not checked to the end.
 func (r *rule) reportStopped(found *tallies) {
-	if text := r.stopped.Load(); text != nil {
-		found.addText(r.stop, hit{row: -1, text: *text + "; the rule is not checked any further"})
+	if at := r.stopped.Load(); at != nil {
+		found.addText(r.stop, *at)
 	}
 }
 
@@ -166,7 +170,7 @@ func (s *scanner) dueRules(g *tabular.Group) []*rowRule {
 // checked.
 func (s *scanner) rules(ctx context.Context, g *tabular.Group, due []*rowRule) error {
 	for _, r := range due {
-		err := r.timed(ctx, func(ctx context.Context) error {
+		err := r.timed(ctx, s.first, func(ctx context.Context) error {
 			out, idle := s.verdicts(g.Rows()), []bool(nil)
 			if s.p.changed != nil {
 				s.p.changed.others(g.Ref, r.program.Uses(), s.idle[:g.Rows()])

@@ -69,7 +69,7 @@ func (p *plan) scan(ctx context.Context, all *tallies) error {
 
 func (p *plan) addSums(ctx context.Context, totals, more []sums) error {
 	for k, r := range p.tableRules {
-		err := r.timed(ctx, func(context.Context) error { return totals[k].join(&more[k], r) })
+		err := r.timed(ctx, -1, func(context.Context) error { return totals[k].join(&more[k], r) })
 		if err != nil {
 			return err
 		}

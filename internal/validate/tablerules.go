@@ -109,7 +109,7 @@ func (s *scanner) tableRules(ctx context.Context, g *tabular.Group, read func(co
 				return err
 			}
 		}
-		err := r.timed(ctx, func(ctx context.Context) error {
+		err := r.timed(ctx, s.first, func(ctx context.Context) error {
 			err := s.sum(ctx, r, &s.sums[k], g.Rows())
 			if err == nil {
 				s.p.keepSums(r, g, &s.sums[k])
@@ -325,7 +325,7 @@ func (to *sum) value(a *expr.Aggregate) expr.Column {
 // decideTables evaluates the rules about tables.
 func (p *plan) decideTables(ctx context.Context, all []sums, found *tallies) error {
 	for k, r := range p.tableRules {
-		err := r.timed(ctx, func(ctx context.Context) error {
+		err := r.timed(ctx, -1, func(ctx context.Context) error {
 			for _, g := range all[k].order {
 				values := make([]expr.Column, len(g.of))
 				for i := range g.of {

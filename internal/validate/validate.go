@@ -47,6 +47,8 @@ type Table struct {
 type Options struct {
 	// Limit is how many findings of each kind are kept; 0 is 20.
 	Limit int
+	// RuleTime is how long a rule of people's own may take for a table; 0 is a minute.
+	RuleTime time.Duration
 	// Cache keeps sums of rules about tables; it may be nil.
 	Cache Cache
 	// Progress hears how many rows of how many are done; it may be nil. It is called
@@ -66,6 +68,9 @@ func Run(ctx context.Context, in *Input, o *Options) (*Report, error) {
 	}
 	if own.Limit <= 0 {
 		own.Limit = defaultLimit
+	}
+	if own.RuleTime <= 0 {
+		own.RuleTime = defaultRuleTime
 	}
 	r := &Report{}
 	if in.PackageError != nil {

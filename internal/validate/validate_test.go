@@ -175,6 +175,27 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// A rule that takes too many steps, or too long, is stopped and says where; the others
+// are checked all the same.
+func TestRulesAreStopped(t *testing.T) {
+	list := "[" + strings.Repeat("1,", 60) + "1]"
+	slow := list + ".all(a, " + list + ".all(b, " + list + ".all(c, a + b + c < n + 100)))"
+	b := newBench(t, `{"fields":[{"name":"id","type":"integer"},{"name":"n","type":"integer"}],"constl":{"rules":[
+		{"name":"slow","row":"id < 2 || `+slow+`"},{"name":"slow sum","table":"count(`+slow+`) > 0"},{"row":"n < 4"}]}}`)
+	now := b.table("id,n\n1,1\n2,2\n3,4\n", nil)
+	b.expect("steps", b.run(now, nil, false, nil), []string{
+		"t.csv:0 rule-stopped : took too long: one row needs more than 100000 steps; the rule is not checked any further",
+		"t.csv:3 rule-stopped : took too long: one row needs more than 100000 steps; the rule is not checked any further",
+		"t.csv:4 row-constraint : the rule does not hold: n < 4",
+	})
+	b = newBench(t, `{"fields":[{"name":"id","type":"integer"},{"name":"n","type":"integer"}],"constl":{"rules":[
+		{"name":"slow","row":"[1].all(a, a < n + 1)"},{"row":"n < 4"}]}}`)
+	b.expect("time", b.run(now, nil, false, &Options{RuleTime: 1}), []string{
+		"t.csv:2 rule-stopped : took too long: it was stopped when its time was over; the rule is not checked any further",
+		"t.csv:4 row-constraint : the rule does not hold: n < 4",
+	})
+}
+
 func TestChangeRules(t *testing.T) {
 	const fields = `{"fields":[{"name":"id","type":"integer"},{"name":"n","type":"integer"}],"primaryKey":"id","constl":{"rules":[`
 	const before, after = "id,n\n1,10\n2,20\n3,30\n", "id,n\n1,10\n2,50\n4,40\n"
