@@ -29,6 +29,19 @@ type BuilderOptions struct {
 	Recycle func(Rows)
 	// Trace asks for [Builder.Sources].
 	Trace bool
+	// Watch, if not nil, is told of every column of a row group that is encoded, from
+	// any goroutine. What it returns is called, unless it is nil, when the segment's id
+	// is known; fresh says that the parent does not have it in this place.
+	Watch func(Encoded) (stored func(segment object.ID, fresh bool))
+}
+
+// Encoded is a column of a row group that a [Builder] has encoded. It is valid only
+// until the function that is told of it returns, which must not write to it.
+type Encoded struct {
+	Index  int    // of the column
+	Cells  Cells  // all of them
+	Column Column // as the segment has them
+	Stats  CellStats
 }
 
 // Older is a table of an earlier version.

@@ -158,13 +158,15 @@ func (c *cutter) addMixed(m *mixed) error {
 
 // storeMixed puts a mixed group and those of its segments that are new.
 func (d *desk) storeMixed(b *Builder, j *groupJob, m *mixed) error {
-	d.payload, d.ends = d.payload[:0], d.ends[:0]
+	d.begin(b.width)
 	known := make([]segmentRef, b.width+1)
 	for i := range m.columns {
 		c := &m.columns[i]
 		if c.Group == nil {
-			d.payload = d.encoder.Append(d.payload, c.Cells)
-		} else if err := d.copySegment(b.ctx, c.Group, c.Col, &known[i]); err != nil {
+			d.encode(b, i, c.Cells)
+			continue
+		}
+		if err := d.copySegment(b.ctx, c.Group, c.Col, &known[i]); err != nil {
 			return err
 		}
 		d.ends = append(d.ends, len(d.payload))

@@ -38,6 +38,11 @@ type SegmentEncoder struct {
 	misfits Cells
 	gaps    []uint32 // cells between one misfit and the next
 	dict    dictionary
+
+	// Of the last segment:
+	encoding byte
+	form     form    // if it has one,
+	fits     []int64 // the values of the cells that have it
 }
 
 // Stats returns what the cells of the last Append looked like.
@@ -53,16 +58,19 @@ func (e *SegmentEncoder) Append(dst []byte, c Cells) []byte {
 		return dst
 	}
 	if isConstant(c) {
+		e.encoding = encodingConstant
 		e.stats.addText(c.At(0), n)
 		return appendConstant(dst, c.At(0))
 	}
 	s := takeSample(c)
+	at := len(dst)
 	if out, ok := e.appendForm(dst, c, &s); ok {
+		e.encoding = out[at]
 		return out
 	}
-	at := len(dst)
 	dst = e.appendTexts(dst, c)
-	if dst[at] == encodingDictionary {
+	e.encoding = dst[at]
+	if e.encoding == encodingDictionary {
 		e.stats.addDictionary(c, e.dict.first, e.dict.codes)
 	} else {
 		e.stats.addTexts(c)
@@ -121,6 +129,7 @@ func (e *SegmentEncoder) appendForm(dst []byte, c Cells, s *sample) ([]byte, boo
 		return e.appendDictionary(dst, c), true
 	}
 	e.stats.addForm(f, vals, e.misfits)
+	e.form, e.fits = f, vals
 	dst = append(dst, f.tag())
 	dst = f.appendTo(dst)
 	dst = e.appendMisfits(dst)

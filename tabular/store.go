@@ -15,16 +15,18 @@ type desk struct {
 	payload []byte // of all segments of the group
 	ends    []int
 	hash    *blake3.Hasher // of a group's source
+	texts   Cells          // the different ones of a column, for whoever watches
+	times   []int
+	stored  []func(segment object.ID, fresh bool) // of each column
 }
 
 // store encodes a group and puts it and its segments.
 func (d *desk) store(b *Builder, j *groupJob) error {
-	d.payload, d.ends = d.payload[:0], d.ends[:0]
+	d.begin(b.width)
 	j.columns = make([]CellStats, b.width)
 	for col := range b.width {
 		gather(&d.cells, j.spans, col)
-		d.payload = d.encoder.Append(d.payload, d.cells)
-		d.ends = append(d.ends, len(d.payload))
+		d.encode(b, col, d.cells)
 		j.columns[col] = d.encoder.Stats()
 	}
 	odd := gatherExceptions(&d.cells, j.spans)
@@ -36,6 +38,22 @@ func (d *desk) store(b *Builder, j *groupJob) error {
 	}
 	d.ends = append(d.ends, len(d.payload))
 	return d.putGroup(b, j, nil)
+}
+
+// begin makes ready for the segments of another group.
+func (d *desk) begin(width int) {
+	d.payload, d.ends = d.payload[:0], d.ends[:0]
+	d.stored = slices.Grow(d.stored[:0], width+1)[:width+1]
+	clear(d.stored)
+}
+
+// encode appends a column's segment, and tells of it.
+func (d *desk) encode(b *Builder, col int, c Cells) {
+	d.payload = d.encoder.Append(d.payload, c)
+	d.ends = append(d.ends, len(d.payload))
+	if b.o.Watch != nil {
+		d.stored[col] = b.o.Watch(Encoded{Index: col, Cells: c, Column: d.encoder.column(c, &d.texts, &d.times), Stats: d.encoder.Stats()})
+	}
 }
 
 // put puts an object with what it may be encoded against: base, and the objects
@@ -72,6 +90,12 @@ func (d *desk) putGroup(b *Builder, j *groupJob, known []segmentRef) error {
 	segments, err := d.putSegments(b, j, bases, known)
 	if err != nil {
 		return err
+	}
+	for i := range segments {
+		if stored := d.stored[i]; stored != nil {
+			id := segments[i].id()
+			stored(id, bases == nil || bases[i] != id)
+		}
 	}
 	older := func(o *olderIndex) object.ID { return o.match(b.ctx, 0, j.tail).id }
 	if j.id, err = b.put(encodeGroup(j.rows, segments), groupBase, older); err != nil {

@@ -80,6 +80,8 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 	}
 	defer s.close()
 	s.describe, s.head = true, head.Commit
+	sketches := r.newStatCache()
+	s.sketches = newSketcher(sketches)
 	tree, err := s.take(ctx)
 	if err != nil {
 		return nil, err
@@ -110,6 +112,7 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 	if err := r.adopt(s); err != nil {
 		return nil, err
 	}
+	sketches.save(ctx)
 	if len(o.Paths) == 0 {
 		s.cache.Same(s.files, tree)
 	}

@@ -57,7 +57,7 @@ func (r *Repo) GC(ctx context.Context) (*GCResult, error) {
 		return res, fmt.Errorf("removing what was only a saving: %w", err)
 	}
 	for _, prefix := range []string{statPrefix, sumPrefix} {
-		if err := r.openCache(prefix).dropStale(ctx, r.store.Store); err != nil {
+		if err := r.openCache(prefix).dropStale(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -35,6 +35,8 @@ type snapshot struct {
 	paths []string
 	// describe says that datapackage.json is to be kept in step with the tables.
 	describe bool
+	// sketches makes the statistics of tables while they are read; nil makes none.
+	sketches *sketcher
 
 	files  []worktree.File
 	cache  *worktree.Cache

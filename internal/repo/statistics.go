@@ -57,7 +57,8 @@ type State struct {
 	r       *Repo
 	set     *fileSet
 	objects object.Reader
-	pkgOld  []byte // what lies in the folder
+	pkgOld  []byte     // what lies in the folder
+	made    *statCache // sketches that were made while the folder was read; nil if none were
 }
 
 // State lays a version open; an empty rev is what is checked out. The result reads
@@ -68,7 +69,7 @@ func (r *Repo) State(ctx context.Context, rev string, o StateOptions) (*State, e
 	st := &State{r: r, objects: r.store}
 	var err error
 	if o.Folder {
-		err = r.stateOfFolder(ctx, st)
+		err = r.stateOfFolder(ctx, st, o.Statistics)
 	} else {
 		err = r.stateOfCommit(ctx, st, rev)
 	}
@@ -95,7 +96,7 @@ func (r *Repo) State(ctx context.Context, rev string, o StateOptions) (*State, e
 		}
 	}
 	if o.Statistics {
-		return st, r.sketch(ctx, st.Tables)
+		return st, r.sketch(ctx, st.Tables, st.made)
 	}
 	return st, nil
 }
@@ -112,8 +113,8 @@ func (r *Repo) stateOfCommit(ctx context.Context, st *State, rev string) (err er
 }
 
 // stateOfFolder takes the folder as a commit would record it, datapackage.json
-// filled in.
-func (r *Repo) stateOfFolder(ctx context.Context, st *State) error {
+// filled in, with sketches of what is new if they are asked for.
+func (r *Repo) stateOfFolder(ctx context.Context, st *State, sketches bool) error {
 	objects := &overlay{under: r.store}
 	base, err := r.stateAt(ctx, "")
 	if err != nil {
@@ -125,6 +126,10 @@ func (r *Repo) stateOfFolder(ctx context.Context, st *State) error {
 	}
 	defer s.close()
 	s.describe = true
+	if sketches {
+		st.made = r.newStatCache()
+		s.sketches = newSketcher(st.made)
+	}
 	if _, err := s.take(ctx); err != nil {
 		return err
 	}
@@ -143,16 +148,10 @@ func (st *State) table(ctx context.Context, path string, e object.TreeEntry) (*T
 	if res, ok := st.Package.Resource(path); ok {
 		ts.Said, said = res, res.FieldDetails()
 	}
-	byName := make(map[string][]datapackage.FieldDetails)
-	for _, d := range said {
-		byName[d.Name] = append(byName[d.Name], d)
-	}
+	find := byTurn(said)
 	for i, f := range t.Schema.Fields {
 		state := FieldState{Name: columnName(t.Schema, i), Type: f.Type, Key: slices.Contains(t.Schema.Key, f.ID)}
-		state.Said.Name = state.Name
-		if list := byName[state.Name]; len(list) > 0 {
-			state.Said, byName[state.Name] = list[0], list[1:]
-		}
+		state.Said = find(state.Name)
 		state.Kind = stats.KindOf(f.Type)
 		ts.Fields = append(ts.Fields, state)
 	}
@@ -165,24 +164,27 @@ func (f *FieldState) Statistics(text func([]byte) string) *metadata.Statistics {
 	return metadata.StatisticsOf(f.Sketch, f.Kind, whole, text)
 }
 
-// reading is how the field's cells are to be read after what is said of it.
-func (f *FieldState) reading() stats.Reading {
-	r := stats.Reading{Kind: f.Kind, Missing: f.Said.MissingValues}
-	if len(f.Said.DecimalChar) == 1 {
-		r.DecimalChar = f.Said.DecimalChar[0]
+// readingOf is how a field's cells are to be read after what is said of it.
+func readingOf(kind stats.Kind, said *datapackage.FieldDetails) stats.Reading {
+	r := stats.Reading{Kind: kind, Missing: said.MissingValues}
+	if kind == stats.Number && len(said.DecimalChar) == 1 {
+		r.DecimalChar = said.DecimalChar[0]
 	}
-	if len(f.Said.GroupChar) == 1 {
-		r.GroupChar = f.Said.GroupChar[0]
+	if kind == stats.Number && len(said.GroupChar) == 1 {
+		r.GroupChar = said.GroupChar[0]
 	}
-	if (f.Kind == stats.Day || f.Kind == stats.Moment || f.Kind == stats.Daytime) && f.Said.Format != "default" && f.Said.Format != "any" {
-		r.Layout = f.Said.Format
+	if (kind == stats.Day || kind == stats.Moment || kind == stats.Daytime) && said.Format != "default" && said.Format != "any" {
+		r.Layout = said.Format
 	}
 	return r
 }
 
-// sketch describes the tables' fields.
-func (r *Repo) sketch(ctx context.Context, tables []*TableState) error {
+// sketch describes the tables' fields, with what is kept and what made holds.
+func (r *Repo) sketch(ctx context.Context, tables []*TableState, made *statCache) error {
 	cache := r.openStatCache()
+	if made != nil {
+		cache.fresh = made.fresh
+	}
 	total, done := int64(0), int64(0)
 	for _, t := range tables {
 		total += t.Table.Rows
@@ -190,7 +192,7 @@ func (r *Repo) sketch(ctx context.Context, tables []*TableState) error {
 	for _, t := range tables {
 		readings := make([]stats.Reading, len(t.Fields))
 		for i := range t.Fields {
-			readings[i] = t.Fields[i].reading()
+			readings[i] = readingOf(t.Fields[i].Kind, &t.Fields[i].Said)
 		}
 		list, err := stats.Table(ctx, t.Table, readings, cache, func(rows int64) {
 			r.o.Progress("describing rows", done+rows, total)
@@ -203,7 +205,7 @@ func (r *Repo) sketch(ctx context.Context, tables []*TableState) error {
 		}
 		done += t.Table.Rows
 	}
-	cache.save()
+	cache.save(ctx)
 	return nil
 }
 

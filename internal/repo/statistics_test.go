@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/constl/constl/object"
+	"github.com/constl/constl/tabular/stats"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -26,8 +27,9 @@ func countedRows(changed int) string {
 	return b.String()
 }
 
-// A new version costs no more than its new segments, and says what reading all of
-// the table would have said; a clean-up forgets what belongs to nothing.
+// A commit keeps the statistics of what is new in it, which say what reading all of
+// the table would have said; a clean-up forgets what the version that is checked out
+// does not have.
 func TestStatisticsAreKept(t *testing.T) {
 	ctx := t.Context()
 	r := dataset(t, person(t))
@@ -41,17 +43,20 @@ func TestStatisticsAreKept(t *testing.T) {
 	}
 	put(t, r, "t.csv", countedRows(-1))
 	commit(t, r, "first")
+	before := len(r.openStatCache().known)
 	first := state("")
+	if n := len(r.openStatCache().known); before == 0 || n != before {
+		t.Errorf("the commit made %d sketches, showing them %d more", before, n-before)
+	}
 	if s := first.Fields[2].Sketch; s.Cells != 60000 || s.High.Text != "96" {
 		t.Errorf("%+v", s)
 	}
-	before := len(r.openStatCache().known)
 	put(t, r, "t.csv", countedRows(30000))
 	commit(t, r, "changed")
-	next := state("")
 	after := len(r.openStatCache().known)
-	if after-before != 1 {
-		t.Errorf("one changed cell: %d sketches made, after %d", after-before, before)
+	next := state("")
+	if n := len(r.openStatCache().known); after-before != 1 || n != after {
+		t.Errorf("one changed cell: %d sketches made, after %d; showing them made %d", after-before, before, n-after)
 	}
 	if err := os.RemoveAll(r.path(cacheDir)); err != nil {
 		t.Fatal(err)
@@ -71,24 +76,31 @@ func TestStatisticsAreKept(t *testing.T) {
 	if _, err := r.GC(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(r.openStatCache().known); n != had-3 {
-		t.Errorf("after a clean-up %d sketches of %d are kept", n, had)
+	if n := len(r.openStatCache().known); had != after+2 || n != after-1 {
+		t.Errorf("after a clean-up %d sketches of %d are kept, of the version itself %d", n, had, after-1)
 	}
 }
 
-// Files of the cache become one when they are many.
+// Files of the cache become one when they are many, with what the version that is
+// checked out has.
 func TestStatisticsFilesAreFew(t *testing.T) {
 	r := dataset(t, person(t))
-	var want int
+	put(t, r, "t.csv", "id,n\n1,2\n2,3\n3,3\n")
+	commit(t, r, "first")
 	for i := range 3 * maxStatFiles {
 		c := r.openStatCache()
 		c.Put(object.Sum([]byte{byte(i)}), object.ID{}, []byte{byte(i)})
-		c.save()
-		want++
-		c = r.openStatCache()
-		if len(c.files) > maxStatFiles || len(c.known) != want {
-			t.Fatalf("%d files with %d of %d sketches", len(c.files), len(c.known), want)
+		c.save(t.Context())
+		if c = r.openStatCache(); len(c.files) > maxStatFiles {
+			t.Fatalf("%d files", len(c.files))
 		}
+	}
+	st, err := r.State(t.Context(), "", StateOptions{Statistics: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.openStatCache().known); st.Tables[0].Fields[0].Sketch.Cells != 3 || n > maxStatFiles+2 {
+		t.Errorf("%d sketches are kept", n)
 	}
 }
 
@@ -143,5 +155,38 @@ func BenchmarkStatistics(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// What a column is shows only when all of it is read: the sketches are nevertheless
+// those of its type.
+func TestStatisticsOfMixedColumns(t *testing.T) {
+	r := dataset(t, person(t))
+	var b strings.Builder
+	b.WriteString("id,code,day,late,none\n")
+	for i := range 60000 {
+		code, late, day := fmt.Sprint(i%1000), "", "2026-01-01"
+		if i > 59000 {
+			code, late = "12A", fmt.Sprint(i)
+		}
+		if i < 20 {
+			day = "soon"
+		}
+		fmt.Fprintf(&b, "%d,%s,%s,%s,\n", i, code, day, late)
+	}
+	put(t, r, "t.csv", b.String())
+	commit(t, r, "first")
+	made := len(r.openStatCache().known)
+	st, err := r.State(t.Context(), "", StateOptions{Statistics: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.openStatCache().known); made == 0 || n != made {
+		t.Errorf("%d sketches were made with the commit, %d to show them", made, n-made)
+	}
+	for i, want := range []stats.Kind{stats.Number, stats.Text, stats.Text, stats.Number, stats.Text} {
+		if f := st.Tables[0].Fields[i]; f.Kind != want || f.Sketch.Cells != 60000 {
+			t.Errorf("%s: %v, %d cells", f.Name, f.Kind, f.Sketch.Cells)
+		}
 	}
 }

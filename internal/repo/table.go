@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/merge"
 	"github.com/constl/constl/object"
@@ -26,7 +27,9 @@ func (s *snapshot) storeTable(ctx context.Context, f worktree.File, old object.T
 			o.Trace = s.r.traceOf(old.ID)
 		}
 	}
+	var said []datapackage.FieldDetails
 	if res, ok := s.resource(f.Path); ok && len(res.Fields()) > 0 {
+		said = res.FieldDetails()
 		o.Types = make(map[string]tabular.Type)
 		for _, field := range res.Fields() {
 			if _, twice := o.Types[field.Name]; !twice && field.Type != "" {
@@ -34,6 +37,10 @@ func (s *snapshot) storeTable(ctx context.Context, f worktree.File, old object.T
 			}
 		}
 		o.Key = append([]string{}, res.PrimaryKey()...)
+	}
+	var sketch *tableSketch
+	if s.sketches != nil {
+		sketch = s.sketches.table(ctx, o, said)
 	}
 	var res *csv.Result
 	err = s.reading(f, func(file io.Reader) error {
@@ -47,6 +54,11 @@ func (s *snapshot) storeTable(ctx context.Context, f worktree.File, old object.T
 	}
 	if err != nil {
 		return entry, nil, err
+	}
+	if sketch != nil {
+		if err := sketch.finish(s.rw, res); err != nil {
+			return entry, nil, err
+		}
 	}
 	s.r.keepTrace(old.ID, res.Trace)
 	note.Table = &TableInfo{ID: res.Table, Rows: res.Rows, Schema: res.Schema, New: o.Parent == nil, KeyInferred: res.KeyInferred}

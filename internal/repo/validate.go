@@ -231,7 +231,7 @@ func (v *validation) run(ctx context.Context) (*validate.Report, error) {
 		Progress: func(done, total int64) { v.r.o.Progress("checking rows", done, total) },
 	})
 	if err == nil && cache.used.Load() {
-		cache.open().save()
+		cache.open().save(ctx)
 	}
 	return report, err
 }

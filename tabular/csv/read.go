@@ -35,6 +35,9 @@ type ReadOptions struct {
 	Trace *Trace
 	// KeepTrace asks for the new table's trace.
 	KeepTrace bool
+	// Watch, if not nil, is told the names of the columns, and returns what is told of
+	// every column of a row group that is encoded ([tabular.BuilderOptions]).
+	Watch func(names []string) func(tabular.Encoded) func(segment object.ID, fresh bool)
 	// Workers is the number of goroutines that parse, and of those that encode;
 	// 0 is one per processor.
 	Workers int
@@ -81,6 +84,9 @@ func Read(ctx context.Context, rw object.ReadWriter, r io.Reader, o *ReadOptions
 	infer := res.plan(s, o)
 	opts := &tabular.BuilderOptions{
 		Parent: o.Parent, ParentColumns: columnsIn(o.Parent, res.Schema), Workers: o.Workers, Recycle: s.Recycle, Trace: o.KeepTrace,
+	}
+	if o.Watch != nil {
+		opts.Watch = o.Watch(s.Names())
 	}
 	for _, t := range o.Older {
 		opts.Older = append(opts.Older, tabular.Older{Table: t, Columns: columnsIn(t, res.Schema)})

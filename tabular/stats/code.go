@@ -12,7 +12,7 @@ import (
 
 // formatVersion is that of the encoding of sketches, and part of what they are
 // kept by.
-const formatVersion = 1
+const formatVersion = 2
 
 const (
 	hasValues = 1 << iota
@@ -47,9 +47,11 @@ func (s *Sketch) Encode() []byte {
 		e.Raw(s.different.regs)
 	} else {
 		e.Uvarint(uint64(len(s.different.exact)))
+		hashes := make([]byte, 0, 8*len(s.different.exact))
 		for _, h := range s.different.exact {
-			e.Raw(binary.LittleEndian.AppendUint64(nil, h))
+			hashes = binary.LittleEndian.AppendUint64(hashes, h)
 		}
+		e.Raw(hashes)
 	}
 	if !s.many {
 		e.Uvarint(uint64(len(s.top)))

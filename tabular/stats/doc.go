@@ -23,9 +23,11 @@
 //     alone, and joining widens bins without any loss;
 //   - the different texts with their counts while they are no more than [MaxTop]
 //     of at most 128 bytes each;
-//   - how many texts differ: exactly, by the 64-bit XXH64 of each, while they are
+//   - how many values differ: exactly, by a 64-bit hash of each, while they are
 //     no more than [MaxExact], and otherwise by HyperLogLog with 2^11 registers of
-//     these hashes (a standard error of 2.3 %). The upper 11 bits of a hash choose the
+//     these hashes (a standard error of 2.3 %). The hash is one of the value as a
+//     float64, so that 1.5 and 1.50 are one; of texts, and of cells that are no value
+//     of the kind, it is one of the bytes. Its upper 11 bits choose the
 //     register; what it holds is one more than the number of leading zeros of the
 //     other 53. The estimate is that of Ertl, "New cardinality estimation
 //     algorithms for HyperLogLog sketches" (2017), which needs no table of corrections.

@@ -1,7 +1,5 @@
 package stats
 
-import "time"
-
 // parseISO reads YYYY-MM, YYYY-MM-DD, and the latter with "T" or a space, a time
 // of day and perhaps a zone, as seconds since 1970.
 func parseISO(text []byte) (float64, bool) {
@@ -39,11 +37,36 @@ func parseISO(text []byte) (float64, bool) {
 
 // dayOf returns the seconds from 1970 to a day that is in the calendar.
 func dayOf(y, m, d int) (float64, bool) {
-	if m < 1 || m > 12 || d < 1 || d > 31 {
+	if m < 1 || m > 12 || d < 1 || d > 28 && d > monthDays(y, m) {
 		return 0, false
 	}
-	t := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
-	return float64(t.Unix()), t.Day() == d
+	// Years that begin in March end with the leap day.
+	if m < 3 {
+		y, m = y-1, m+12
+	}
+	days := 365*y + floorDiv(y, 4) - floorDiv(y, 100) + floorDiv(y, 400) + (153*(m-3)+2)/5 + d - 1
+	const to1970 = 719468 // from 1 March of the year 0
+	return float64(days-to1970) * 86400, true
+}
+
+func floorDiv(a, b int) int {
+	if a < 0 {
+		a -= b - 1
+	}
+	return a / b
+}
+
+func monthDays(y, m int) int {
+	switch m {
+	case 4, 6, 9, 11:
+		return 30
+	case 2:
+		if y%4 == 0 && (y%100 != 0 || y%400 == 0) {
+			return 29
+		}
+		return 28
+	}
+	return 31
 }
 
 // clock reads hh:mm, hh:mm:ss or with decimals from the start of a text.

@@ -84,6 +84,11 @@ func (r *Reading) isMissing(text []byte) bool {
 func (r *Reading) value(text []byte) (float64, bool) {
 	switch r.Kind {
 	case Number:
+		if r.DecimalChar == 0 && r.GroupChar == 0 {
+			if v, ok := shortNumber(text); ok {
+				return v, true
+			}
+		}
 		return r.number(text)
 	case Moment:
 		return r.moment(text)
@@ -134,40 +139,41 @@ func (r *Reading) number(text []byte) (float64, bool) {
 // shortNumber reads what most numbers look like: at most 15 digits, with a point
 // or without, so that one division gives the nearest float64.
 func shortNumber(text []byte) (float64, bool) {
-	i, negative := 0, false
+	negative := false
 	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
-		negative, i = text[0] == '-', 1
+		negative, text = text[0] == '-', text[1:]
 	}
-	if n := len(text) - i; n == 0 || n > 16 {
+	if n := len(text); n == 0 || n > 16 {
 		return 0, false
 	}
-	mantissa, point := uint64(0), -1
-	for at := i; at < len(text); at++ {
-		c := text[at]
-		switch {
-		case c >= '0' && c <= '9':
-			mantissa = mantissa*10 + uint64(c-'0')
-		case c == '.' && point < 0:
+	mantissa, point := uint64(0), len(text)
+	for at, c := range text {
+		d := c - '0'
+		if d > 9 {
+			if c != '.' || point < len(text) {
+				return 0, false
+			}
 			point = at
-		default:
-			return 0, false
+			continue
 		}
+		mantissa = mantissa*10 + uint64(d)
 	}
-	digits, decimals := len(text)-i, 0
-	if point >= 0 {
+	digits, decimals := len(text), 0
+	if point < len(text) {
 		digits--
 		decimals = len(text) - point - 1
 	}
 	if digits == 0 || digits > 15 {
 		return 0, false
 	}
-	v := float64(mantissa) / tenTo(decimals)
+	v := float64(mantissa)
+	if decimals > 0 {
+		v /= powersOfTen[decimals]
+	}
 	if negative {
 		v = -v
 	}
 	return v, true
 }
 
-func tenTo(n int) float64 {
-	return [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}[n]
-}
+var powersOfTen = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}

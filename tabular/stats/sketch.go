@@ -51,8 +51,9 @@ func (s *Sketch) Mean() float64 {
 	return 0
 }
 
-// Distinct returns how many different texts the cells hold that are not missing,
-// and whether that is exact or an estimate.
+// Distinct returns how many different values the cells hold that are not missing,
+// and whether that is exact or an estimate. Of kinds other than [Text] two spellings of
+// one value are the same; a cell that is no value counts by its text.
 func (s *Sketch) Distinct() (n int64, exact bool) {
 	if n, exact = s.different.count(); exact {
 		return n, true
@@ -80,12 +81,31 @@ func (s *Sketch) Top() []Frequency {
 // Of returns the sketch of cells, each of which stands for as many as times says;
 // nil stands for one each.
 func Of(cells tabular.Cells, times []int, r Reading) *Sketch {
+	var m Maker
+	return m.Of(cells, times, r)
+}
+
+// Maker makes sketches one after the other and keeps its working memory between
+// them. The zero Maker is ready to use. It is for one goroutine.
+type Maker struct {
+	hashes  []uint64 // of the cells that are not missing
+	vals    []float64
+	weights []int
+	seen    [2 * MaxExact]uint64
+	near    [maxSpread]int32
+	texts   tabular.Cells
+	times   []int
+	ints    []int64
+}
+
+// Of returns the sketch that the function [Of] returns. It keeps no part of the
+// arguments.
+func (m *Maker) Of(cells tabular.Cells, times []int, r Reading) *Sketch {
 	s := &Sketch{}
-	vals := make([]float64, 0, cells.Len())
-	var weights []int
-	if times != nil {
-		weights = make([]int, 0, cells.Len())
-	}
+	m.hashes, m.vals, m.weights = m.hashes[:0], m.vals[:0], m.weights[:0]
+	// Of texts given once each, so many are never counted one by one.
+	s.many = times != nil && cells.Len() > MaxTop+max(len(r.Missing), 7)
+	low, high := -1, -1 // where the least and the greatest value stand
 	start := uint32(0)
 	for i, end := range cells.Ends {
 		text := cells.Data[start:end]
@@ -96,39 +116,59 @@ func Of(cells tabular.Cells, times []int, r Reading) *Sketch {
 			s.Missing += n
 			continue
 		}
-		s.different.add(text)
-		s.count(text, n)
+		if !s.many {
+			s.count(text, n)
+		}
 		v, ok := r.value(text)
 		if !ok {
 			s.Invalid += n
+			m.hashes = append(m.hashes, hashOf(text))
 			continue
 		}
-		s.stretch(v, text, len(vals) == 0)
+		if r.Kind == Text {
+			m.hashes = append(m.hashes, hashOf(text))
+		} else {
+			m.hashes = append(m.hashes, hashOfValue(v))
+		}
+		if low < 0 || v < s.Low.Value || v == s.Low.Value && before(text, cells.At(low)) {
+			s.Low.Value, low = v, i
+		}
+		if high < 0 || v > s.High.Value || v == s.High.Value && before(text, cells.At(high)) {
+			s.High.Value, high = v, i
+		}
 		s.Sum += v * float64(n)
-		vals = append(vals, v)
+		m.vals = append(m.vals, v)
 		if times != nil {
-			weights = append(weights, int(n))
+			m.weights = append(m.weights, int(n))
 		}
 	}
-	if len(vals) > 0 {
-		s.Histogram.add(vals, weights, s.Low.Value, s.High.Value)
+	s.different.addAll(m.hashes, &m.seen)
+	if low >= 0 {
+		s.Low.Text, s.High.Text = string(cut(cells.At(low))), string(cut(cells.At(high)))
+		weights := m.weights
+		if times == nil {
+			weights = nil
+		}
+		s.Histogram.add(m.vals, weights, s.Low.Value, s.High.Value)
 	}
 	return s
 }
 
-// stretch widens the range to a value.
-func (s *Sketch) stretch(v float64, text []byte, first bool) {
-	if first || v < s.Low.Value || v == s.Low.Value && before(text, s.Low.Text) {
-		s.Low = Extreme{v, string(text[:min(len(text), maxTopText)])}
+// cut returns as much of a text as is kept.
+func cut(text []byte) []byte { return text[:min(len(text), maxTopText)] }
+
+// stretch widens the range to that of another sketch.
+func (s *Sketch) stretch(o *Sketch, first bool) {
+	if x := o.Low; first || x.Value < s.Low.Value || x.Value == s.Low.Value && x.Text < s.Low.Text {
+		s.Low = x
 	}
-	if first || v > s.High.Value || v == s.High.Value && before(text, s.High.Text) {
-		s.High = Extreme{v, string(text[:min(len(text), maxTopText)])}
+	if x := o.High; first || x.Value > s.High.Value || x.Value == s.High.Value && x.Text < s.High.Text {
+		s.High = x
 	}
 }
 
-func before(text []byte, than string) bool {
-	return bytes.Compare(text[:min(len(text), maxTopText)], []byte(than)) < 0
-}
+// before orders texts as far as they are kept.
+func before(text, than []byte) bool { return bytes.Compare(cut(text), cut(than)) < 0 }
 
 func (s *Sketch) count(text []byte, n int64) {
 	if s.many {
@@ -164,8 +204,7 @@ func (s *Sketch) Join(o *Sketch) {
 	if !has {
 		return
 	}
-	s.stretch(o.Low.Value, []byte(o.Low.Text), !had)
-	s.stretch(o.High.Value, []byte(o.High.Text), false)
+	s.stretch(o, !had)
 	s.Sum += o.Sum
 	s.Histogram.join(&o.Histogram, s.Low.Value, s.High.Value)
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
@@ -30,7 +31,7 @@ func TestNumbers(t *testing.T) {
 	if s.Low != (Extreme{-20, "-2e1"}) || s.High != (Extreme{3, "3"}) || s.Sum != -11 {
 		t.Errorf("from %v to %v, sum %v", s.Low, s.High, s.Sum)
 	}
-	if n, exact := s.Distinct(); n != 5 || !exact {
+	if n, exact := s.Distinct(); n != 4 || !exact { // 1.5 and 1.50 are one
 		t.Errorf("%d distinct, exact %v", n, exact)
 	}
 	want := []Frequency{{"3", 2}, {"-2e1", 1}, {"1.5", 1}, {"1.50", 1}, {"x", 1}}
@@ -157,10 +158,16 @@ func TestCoarser(t *testing.T) {
 func TestDistinct(t *testing.T) {
 	for _, n := range []int{0, 1, MaxExact, MaxExact + 1, 5000, 200000} {
 		var d distinct
+		var hashes []uint64
 		for i := range n {
-			text := fmt.Appendf(nil, "value %d", i)
-			d.add(text)
-			d.add(text)
+			h := hashOf(fmt.Appendf(nil, "value %d", i))
+			hashes = append(hashes, h, h)
+			d.addHash(h)
+		}
+		var all distinct
+		all.addAll(hashes, new([2 * MaxExact]uint64))
+		if !slices.Equal(all.exact, d.exact) || !slices.Equal(all.regs, d.regs) {
+			t.Errorf("%d texts at once are other than one by one", n)
 		}
 		got, exact := d.count()
 		if exact != (n <= MaxExact) {
@@ -219,4 +226,16 @@ func BenchmarkOfTexts(b *testing.B) {
 	for b.Loop() {
 		Of(c, nil, Reading{Kind: Text})
 	}
+}
+
+// The days are those of the calendar of package time.
+func TestDayOf(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		y, m, d := rapid.IntRange(0, 9999).Draw(t, "y"), rapid.IntRange(0, 13).Draw(t, "m"), rapid.IntRange(0, 32).Draw(t, "d")
+		day := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
+		there := m >= 1 && m <= 12 && day.Day() == d
+		if v, ok := dayOf(y, m, d); ok != there || ok && v != float64(day.Unix()) {
+			t.Fatalf("%04d-%02d-%02d: %v, %v; expected %v, %v", y, m, d, v, ok, day.Unix(), there)
+		}
+	})
 }

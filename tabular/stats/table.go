@@ -3,6 +3,7 @@ package stats
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
@@ -13,13 +14,12 @@ type Cache interface {
 	// Get returns what was put under key, and whether anything was. The caller
 	// does not write to it.
 	Get(key object.ID) ([]byte, bool)
-	// Put keeps the sketch of a segment, which a row group of that id holds. It may
-	// forget it at any time.
-	Put(key, group object.ID, sketch []byte)
+	// Put keeps the sketch of a segment. It may forget it at any time.
+	Put(key, segment object.ID, sketch []byte)
 }
 
 // Table returns the sketches of a table's fields, in their order, each read as
-// readings says for it. Sketches of segments that the cache has are not made
+// readings says for it; of a field whose reading has no kind it is that of no cells. Sketches of segments that the cache has are not made
 // again, others are put there; cache may be nil. progress hears of rows that are
 // done; it may be nil. It fails as the table's reader does.
 func Table(ctx context.Context, t *tabular.Table, readings []Reading, cache Cache, progress func(rows int64)) ([]*Sketch, error) {
@@ -30,22 +30,33 @@ func Table(ctx context.Context, t *tabular.Table, readings []Reading, cache Cach
 	for i := range all {
 		all[i] = &Sketch{}
 	}
-	work := func(ctx context.Context, g *tabular.Group) ([]*Sketch, error) {
+	makers := sync.Pool{New: func() any { return new(Maker) }}
+	type described struct {
+		rows int
+		list []*Sketch
+	}
+	work := func(ctx context.Context, g *tabular.Group) (described, error) {
+		m := makers.Get().(*Maker)
+		defer makers.Put(m)
 		list := make([]*Sketch, len(readings))
 		var err error
 		for col := range list {
-			if list[col], err = segment(ctx, g, col, readings[col], cache); err != nil {
-				return nil, err
+			if readings[col].Kind == 0 {
+				list[col] = &Sketch{}
+				continue
+			}
+			if list[col], err = m.segment(ctx, g, col, readings[col], cache); err != nil {
+				return described{}, err
 			}
 		}
-		return list, nil
+		return described{g.Rows(), list}, nil
 	}
 	rows := int64(0)
-	err := tabular.MapGroups(ctx, t, 0, work, func(list []*Sketch) error {
-		for col, s := range list {
+	err := tabular.MapGroups(ctx, t, 0, work, func(d described) error {
+		for col, s := range d.list {
 			all[col].Join(s)
 		}
-		rows += list[0].Cells
+		rows += int64(d.rows)
 		if progress != nil {
 			progress(rows)
 		}
@@ -55,10 +66,10 @@ func Table(ctx context.Context, t *tabular.Table, readings []Reading, cache Cach
 }
 
 // segment returns the sketch of one column of a group.
-func segment(ctx context.Context, g *tabular.Group, col int, r Reading, cache Cache) (*Sketch, error) {
-	var key object.ID
+func (m *Maker) segment(ctx context.Context, g *tabular.Group, col int, r Reading, cache Cache) (*Sketch, error) {
+	var id, key object.ID
 	if cache != nil {
-		id, _ := g.SegmentID(col)
+		id, _ = g.SegmentID(col)
 		key = r.Key(id)
 		if data, ok := cache.Get(key); ok {
 			if s, err := Decode(data); err == nil && s.Cells == int64(g.Rows()) {
@@ -66,16 +77,20 @@ func segment(ctx context.Context, g *tabular.Group, col int, r Reading, cache Ca
 			}
 		}
 	}
-	cells, times, ok, err := g.Repeated(ctx, col)
-	if err == nil && !ok {
-		cells, err = g.Cells(ctx, col)
-	}
+	c, err := g.Column(ctx, col)
 	if err != nil {
 		return nil, err
 	}
-	s := Of(cells, times, r)
+	s, ok := m.OfColumn(c, r)
+	if !ok {
+		cells, err := g.Cells(ctx, col)
+		if err != nil {
+			return nil, err
+		}
+		s = m.Of(cells, nil, r)
+	}
 	if cache != nil {
-		cache.Put(key, g.Ref.ID, s.Encode())
+		cache.Put(key, id, s.Encode())
 	}
 	return s, nil
 }
