@@ -19,6 +19,8 @@ type Dialect struct {
 	Delimiter string // "" means a comma
 	QuoteChar string // "" means a double quote
 	NoHeader  bool   // the first row is data already
+	// CommentChar begins lines that are no rows; "" says that nothing does.
+	CommentChar string
 }
 
 // Table is what constl knows about a file that it describes. The zero value is
@@ -42,7 +44,7 @@ var (
 	ownOfResource = []string{"name", "type", "path", "format", "mediatype", "compression", "encoding", "dialect", "schema"}
 	ownOfSchema   = []string{"$schema", "fields", "primaryKey", inferredKey}
 	ownOfField    = []string{"name", "type"}
-	ownOfDialect  = []string{"delimiter", "quoteChar", "header"}
+	ownOfDialect  = []string{"delimiter", "quoteChar", "header", "commentChar"}
 )
 
 func (t Table) resource(name, file string) object {
@@ -91,6 +93,9 @@ func (d Dialect) properties() object {
 	}
 	if d.NoHeader {
 		out = append(out, property{"header", false})
+	}
+	if d.CommentChar != "" {
+		out = append(out, property{"commentChar", d.CommentChar})
 	}
 	return out
 }

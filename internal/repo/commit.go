@@ -17,6 +17,10 @@ type CommitOptions struct {
 	Paths []string
 	// AllowEmpty records a commit even if nothing has changed.
 	AllowEmpty bool
+	// Renamed names columns that have another name now; what datapackage.json says of
+	// them follows. With NoRename, columns that are gone are, and new ones are new.
+	Renamed  []Rename
+	NoRename bool
 	// NoValidate records the folder even if the settings have commits validated and
 	// it is not valid.
 	NoValidate bool
@@ -35,7 +39,8 @@ type CommitResult struct {
 // branch that is checked out, and fills in datapackage.json. If a merge is going
 // on, the commit finishes it. It fails with [ErrNothing] if nothing has changed,
 // [ErrUnresolved] if the merge has open conflicts, an [*InvalidError] if the settings
-// have commits validated, [ErrChanging], or [ErrLocked]; the dataset is then as it was.
+// have commits validated, a [*RenameError] unless o says what was renamed,
+// [ErrChanging], or [ErrLocked]; the dataset is then as it was.
 func (r *Repo) Commit(ctx context.Context, o CommitOptions) (*CommitResult, error) {
 	unlock, err := r.lock()
 	if err != nil {
@@ -80,6 +85,7 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 	}
 	defer s.close()
 	s.describe, s.head = true, head.Commit
+	s.askRenames, s.renames = !o.NoRename && merging == nil, o.Renamed
 	sketches := r.newStatCache()
 	s.sketches = newSketcher(sketches)
 	tree, err := s.take(ctx)

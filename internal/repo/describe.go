@@ -15,6 +15,7 @@ import (
 	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
+	"github.com/constl/constl/tabular/csv"
 )
 
 // writePackage brings datapackage.json in step with the tables that were
@@ -31,13 +32,26 @@ func (s *snapshot) writePackage(ctx context.Context) error {
 		}
 		s.pkg = datapackage.New(chain.Current().Name, chain.Current().Name)
 	}
+	var unclear RenameError
 	for _, rec := range s.recorded {
 		if rec.Table == nil {
 			continue
 		}
-		if err := describeTable(s.pkg, rec.Path, rec.Table); err != nil {
+		ch, err := describeTable(s.pkg, rec.Path, rec.Table)
+		if err != nil {
 			return err
 		}
+		if len(ch.Kept) > 0 && len(ch.Added) > 0 {
+			unclear.Tables = append(unclear.Tables, RenamedTable{rec.Path, ch.Kept, ch.Added})
+		}
+	}
+	for path := range s.base.files {
+		if _, there := s.result.files[path]; !there {
+			s.pkg.DropResource(path)
+		}
+	}
+	if s.askRenames && len(unclear.Tables) > 0 {
+		return &unclear
 	}
 	data := s.pkg.Bytes()
 	if bytes.Equal(data, s.pkgOld) {
@@ -46,21 +60,30 @@ func (s *snapshot) writePackage(ctx context.Context) error {
 	return s.putPackage(ctx, data)
 }
 
-// describeTable enters a table's fields and key where people have not.
-func describeTable(pkg *datapackage.Package, name string, table *TableInfo) error {
+// describeTable enters a table's fields and key, and how the file is written, where
+// people have not.
+func describeTable(pkg *datapackage.Package, name string, table *TableInfo) (datapackage.FieldChanges, error) {
 	schema := table.Schema
 	fields := describedFields(schema)
 	key := fieldNames(schema, schema.Key)
-	res, known := pkg.Resource(name)
-	if known {
-		res.SetFields(fields)
-		return nil
+	if res, known := pkg.Resource(name); known {
+		return res.SetFields(fields), nil
 	}
-	_, err := pkg.AddResource(name, datapackage.Table{Fields: fields, PrimaryKey: key, KeyInferred: table.KeyInferred})
+	t := datapackage.Table{Fields: fields, PrimaryKey: key, KeyInferred: table.KeyInferred}
+	if l := table.layout; l != nil {
+		t.Dialect = datapackage.Dialect{Delimiter: string(rune(l.Delimiter)), NoHeader: !l.Header}
+		if l.Comment != 0 {
+			t.Dialect.CommentChar = string(rune(l.Comment))
+		}
+		if l.Encoding != csv.UTF8 {
+			t.Encoding = l.Encoding.String()
+		}
+	}
+	_, err := pkg.AddResource(name, t)
 	if errors.Is(err, datapackage.ErrPath) {
-		return nil // the standard bars hidden files
+		err = nil // the standard bars hidden files
 	}
-	return err
+	return datapackage.FieldChanges{}, err
 }
 
 func describedFields(schema *tabular.Schema) []datapackage.Field {

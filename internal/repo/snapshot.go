@@ -35,6 +35,9 @@ type snapshot struct {
 	paths []string
 	// describe says that datapackage.json is to be kept in step with the tables.
 	describe bool
+	// askRenames has columns that may be renamed asked about, instead of taken for new ones.
+	askRenames bool
+	renames    []Rename
 	// sketches makes the statistics of tables while they are read; nil makes none.
 	sketches *sketcher
 
@@ -73,6 +76,8 @@ type TableInfo struct {
 	New bool
 	// KeyInferred says that the key was guessed from the rows just now.
 	KeyInferred bool
+
+	layout *csv.Layout // of a file that was just read
 }
 
 // newSnapshot scans the folder. Paths are relative to the dataset's folder.
@@ -408,7 +413,7 @@ func (s *snapshot) finish() { _ = s.cache.Save(s.files) }
 func (s *snapshot) readPackage() error {
 	data, err := os.ReadFile(filepath.Join(s.r.Dir, datapackage.FileName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return follow(datapackage.New("", ""), s.renames)
 	}
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", datapackage.FileName, err)
@@ -417,7 +422,7 @@ func (s *snapshot) readPackage() error {
 	if s.pkg, err = datapackage.Parse(data); err != nil {
 		return fmt.Errorf("%s: %w", datapackage.FileName, err)
 	}
-	return nil
+	return follow(s.pkg, s.renames)
 }
 
 // KeyNames returns the names of the primary key's fields; none if the table has no key.

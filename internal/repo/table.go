@@ -61,7 +61,7 @@ func (s *snapshot) storeTable(ctx context.Context, f worktree.File, old object.T
 		}
 	}
 	s.r.keepTrace(old.ID, res.Trace)
-	note.Table = &TableInfo{ID: res.Table, Rows: res.Rows, Schema: res.Schema, New: o.Parent == nil, KeyInferred: res.KeyInferred}
+	note.Table = &TableInfo{ID: res.Table, Rows: res.Rows, Schema: res.Schema, New: o.Parent == nil, KeyInferred: res.KeyInferred, layout: res.Layout}
 	note.Note = strings.Join(res.Notes(), "; ")
 	return object.TreeEntry{Type: object.TypeTable, ID: res.Table, Size: res.Size, Sum: res.Sum}, note, nil
 }

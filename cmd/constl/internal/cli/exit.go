@@ -169,6 +169,7 @@ var hints = []struct {
 	{repo.ErrUnresolved, "fill in the column 'resolution' of the .conflicts.csv file, or: constl resolve PATH --ours (or --theirs), then commit"},
 	{repo.ErrDirty, "commit the changes (constl commit -m MESSAGE) or drop them (constl restore PATH)"},
 	{repo.ErrInvalid, "correct what is listed, then try again; nothing was changed and nothing is lost. To do it nevertheless: --no-validate"},
+	{repo.ErrRenamed, "say which it is: constl commit --renamed \"OLD=NEW\" -m MESSAGE, or --renamed none; nothing was recorded and nothing is lost"},
 	{repo.ErrUnborn, "record the folder first: constl commit -m MESSAGE"},
 	{repo.ErrDetached, "go to a branch: constl switch main, or make one here: constl switch -c NAME"},
 	{repo.ErrChanging, "close the program that writes the file, then try again"},

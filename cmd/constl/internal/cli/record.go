@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -133,9 +134,12 @@ func (a *app) commitCommand() *cli.Command {
 		Usage: "record the folder, or some files of it, for good",
 		Description: "There is no staging: a commit takes the files as they are. Tables are understood row by\n" +
 			"row; their types and keys are written to datapackage.json, where you can change them.\n" +
+			"Where a column that is described there is gone and others are new, you are asked whether it was\n" +
+			"renamed; --renamed answers that.\n" +
 			"JSON: {\"commit\", \"branch\", \"tables\":[{\"path\",\"rows\",\"key\",\"fields\":[{\"name\",\"type\"}]}], \"notes\"}",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "what changed and why, in `WORDS`"},
+			&cli.StringSliceFlag{Name: "renamed", Usage: "say that a column has another name now, as `\"OLD=NEW\"`, and what is said of it follows; or none"},
 			&cli.BoolFlag{Name: "allow-empty", Usage: "record a commit even if nothing has changed"},
 			&cli.BoolFlag{Name: "no-validate", Usage: "record it even if validate.on says to validate, and it is not valid"},
 		},
@@ -157,7 +161,17 @@ func runCommit(c *command) error {
 		if o.Paths, err = c.paths(r, c.words()); err != nil {
 			return err
 		}
+		if o.Renamed, o.NoRename, err = renamesOf(c.StringSlice("renamed")); err != nil {
+			return err
+		}
 		res, err := r.Commit(c.ctx(), o)
+		var unclear *repo.RenameError
+		if errors.As(err, &unclear) && c.env.Interactive && !c.asJSON() {
+			if o.Renamed, err = c.askRenames(unclear, o.Renamed); err == nil {
+				o.NoRename = true
+				res, err = r.Commit(c.ctx(), o)
+			}
+		}
 		if err != nil {
 			return c.reportInvalid(err)
 		}
