@@ -204,20 +204,22 @@ func Grant(text string) (datapackage.Funding, error) {
 type Column struct {
 	Name      string
 	Moment    bool // its values are seconds since 1970, otherwise numbers
+	Year      bool // its values are years
 	Low, High float64
 }
 
 // Coverage proposes the time and the area that a dataset covers, from the least and
-// greatest values of columns with dates and of columns that are called latitude and
-// longitude or the like. Dates of birth, of entry and of change count for nothing.
+// greatest values of columns with dates (or, where there is none, years) and of columns
+// that are called latitude and longitude or the like. Dates of birth, of entry and of
+// change count for nothing.
 func Coverage(columns []Column) (datapackage.Temporal, datapackage.Spatial) {
 	var t datapackage.Temporal
 	var s datapackage.Spatial
-	var lats, lons []Column
+	var lats, lons, years []Column
 	for _, c := range columns {
 		name := plainText(c.Name)
 		switch {
-		case c.Moment && slices.ContainsFunc([]string{"birth", "modif", "updat", "creat", "enter", "chang"}, func(w string) bool { return strings.Contains(name, w) }):
+		case (c.Moment || c.Year) && slices.ContainsFunc([]string{"birth", "modif", "updat", "creat", "enter", "chang"}, func(w string) bool { return strings.Contains(name, w) }):
 		case c.Moment:
 			low, high := dayText(c.Low), dayText(c.High)
 			if t.Start == "" || low < t.Start {
@@ -226,10 +228,21 @@ func Coverage(columns []Column) (datapackage.Temporal, datapackage.Spatial) {
 			if high > t.End {
 				t.End = high
 			}
+		case c.Year:
+			years = append(years, c)
 		case slices.Contains([]string{"lat", "latitude", "decimallatitude", "latdd", "latdeg"}, name):
 			lats = append(lats, c)
 		case slices.Contains([]string{"lon", "long", "lng", "longitude", "decimallongitude", "londd", "londeg"}, name):
 			lons = append(lons, c)
+		}
+	}
+	if t.Start == "" {
+		for _, c := range years {
+			low, high := fmt.Sprintf("%04.0f", c.Low), fmt.Sprintf("%04.0f", c.High)
+			if t.Start == "" || low < t.Start {
+				t.Start = low
+			}
+			t.End = max(t.End, high)
 		}
 	}
 	if len(lats) == 0 || len(lons) == 0 {

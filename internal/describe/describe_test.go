@@ -96,3 +96,44 @@ func TestLicense(t *testing.T) {
 		t.Errorf("%d licences", n)
 	}
 }
+
+// How a column spells dates and numbers is found where the texts prove it, said to be
+// unclear where they do not, and never guessed.
+func TestSpelling(t *testing.T) {
+	for _, c := range []struct {
+		texts string
+		want  Spelled
+		ok    bool
+	}{
+		{"13.02.2026 01.03.2026", Spelled{Type: "date", Format: "%d.%m.%Y"}, true},
+		{"02/13/2026 03/01/2026", Spelled{Type: "date", Format: "%m/%d/%Y"}, true},
+		{"02/03/2026 04/05/2026", Spelled{Type: "date", Format: "%d/%m/%Y", Other: "%m/%d/%Y"}, true},
+		{"2026/02/13 2026/12/01", Spelled{Type: "date", Format: "%Y/%m/%d"}, true},
+		{"13.02.2026_10:05 01.03.2026_23:59", Spelled{Type: "datetime", Format: "%d.%m.%Y %H:%M"}, true},
+		{"13.02.2026_10:05:07", Spelled{Type: "datetime", Format: "%d.%m.%Y %H:%M:%S"}, true},
+		{"2,5 -3,25 7", Spelled{Type: "number", DecimalChar: ","}, true},
+		{"1,234 17", Spelled{Type: "number", DecimalChar: ",", Other: "1,234"}, true},
+		{"2026-02-13", Spelled{}, false},
+		{"13.02.2026 02.13.2026", Spelled{}, false},
+		{"13.02.2026 x", Spelled{}, false},
+		{"1 2 3", Spelled{}, false},
+		{"2,5 2.5", Spelled{}, false},
+		{"2,5 007", Spelled{}, false},
+		{"1,2,3", Spelled{}, false},
+		{"2026/13/01", Spelled{}, false},
+		{"13.02.2026_10:65", Spelled{}, false},
+		{"13.02.2026_1", Spelled{}, false},
+		{"10.1000/182", Spelled{}, false},
+		{"", Spelled{}, false},
+	} {
+		var s Spelling
+		for text := range strings.FieldsSeq(c.texts) {
+			if !s.See(strings.ReplaceAll(text, "_", " ")) {
+				break
+			}
+		}
+		if got, ok := s.Result(); ok != c.ok || ok && got != c.want {
+			t.Errorf("%s: %+v, %v", c.texts, got, ok)
+		}
+	}
+}

@@ -92,6 +92,27 @@ func (r *Repo) readBare(ctx context.Context, path string) (*csv.Result, error) {
 	return csv.Read(ctx, &overlay{under: r.store}, file, &csv.ReadOptions{Name: path})
 }
 
+// Scan hands over the texts of one field's cells that are not missing, in order and as
+// people read them, until see returns false.
+func (t *TableState) Scan(ctx context.Context, col int, see func(text string) bool) error {
+	missing := t.Fields[col].Said.MissingValues
+	for span, err := range t.Table.Range(ctx, 0, t.Table.Rows, []int{col}) {
+		if err != nil {
+			return err
+		}
+		for row := span.From; row < span.To; row++ {
+			cell := span.Columns[0].At(row)
+			if missing == nil && tabular.IsMissing(cell) || slices.Contains(missing, string(cell)) {
+				continue
+			}
+			if !see(t.Text(cell)) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
 // Tokens returns, for each of the table's fields, which of the usual words for a
 // missing value stand in it, in the order in which they first do; the empty text
 // is one of them. Fields for which a person has said what they are have none here.

@@ -19,10 +19,11 @@ func (a *app) describeCommand() *cli.Command {
 		Usage: "say what the dataset is, who made it and how it may be used",
 		Description: "Writes datapackage.json; what is there stays as it is written. On a terminal at most five questions\n" +
 			"are asked, about what nobody has said: title, description, authors, licence, keywords. Each has an\n" +
-			"option that replaces it. What can be seen in the data is filled in (types, keys, words for missing\n" +
-			"values) or proposed (period, area). Everything stated is checked: licences (SPDX), ORCID, ROR,\n" +
+			"option that replaces it. What can be seen in the data is filled in (types, formats, keys, words for\n" +
+			"missing values) or proposed (period, area). Everything stated is checked: licences (SPDX), ORCID, ROR,\n" +
 			"languages (BCP 47), units (UCUM), dates, areas.\n" +
-			"JSON: {\"changed\", \"missing\":[…], \"problems\":[{\"where\", \"problem\"}], \"proposed\":{\"temporal\", \"bbox\"}}",
+			"JSON: {\"changed\", \"missing\":[…], \"problems\":[{\"where\", \"problem\"}], \"proposed\":{\"temporal\", \"bbox\"},\n" +
+			"\"formats\":[{\"path\", \"field\", \"type\", \"format\", \"decimal_char\", \"or\": what it may be as well, so that nothing was written}]}",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "title", Usage: "what the dataset is called"},
 			&cli.StringFlag{Name: "description", Usage: "what is in it, and how it was obtained"},
@@ -56,6 +57,9 @@ func runDescribe(c *command) error {
 		}
 		d := &describing{command: c, repo: r, state: st}
 		d.temporal, d.spatial = describe.Coverage(dated(st))
+		if err := d.spellings(); err != nil {
+			return err
+		}
 		if !c.Bool("check") {
 			if err := d.write(); err != nil {
 				return err
@@ -72,6 +76,7 @@ type describing struct {
 	state    *repo.State
 	temporal datapackage.Temporal
 	spatial  datapackage.Spatial
+	spelled  []spelling
 	changed  bool
 }
 
@@ -87,6 +92,7 @@ func (d *describing) write() error {
 	if err := d.fillMissing(); err != nil {
 		return err
 	}
+	d.fillFormats()
 	if d.Bool("accept") {
 		d.accept()
 	}
@@ -275,7 +281,8 @@ func (d *describing) answer() error {
 			Missing  []string           `json:"missing"`
 			Problems []describe.Problem `json:"problems"`
 			Proposed coverage           `json:"proposed"`
-		}{d.changed, missing, notNil(problems), proposed}); err != nil {
+			Formats  []spelling         `json:"formats"`
+		}{d.changed, missing, notNil(problems), proposed, notNil(d.spelled)}); err != nil {
 			return err
 		}
 	} else {
@@ -291,6 +298,7 @@ func (d *describing) tell(missing []string, problems []describe.Problem, t datap
 	if d.changed {
 		d.print("Written to %s; record it with: constl commit\n", datapackage.FileName)
 	}
+	d.tellSpellings()
 	for _, p := range problems {
 		d.print("%s %s: %s\n", d.style(red, "wrong"), p.Where, p.Text)
 	}
@@ -310,7 +318,7 @@ func (d *describing) tell(missing []string, problems []describe.Problem, t datap
 	if t.Start != "" || s.HasBox {
 		d.print("To state all that is proposed: constl describe --accept\n")
 	}
-	if !d.changed && len(missing) == 0 && len(problems) == 0 {
+	if !d.changed && len(missing) == 0 && len(problems) == 0 && len(d.spelled) == 0 {
 		d.print("The dataset is described, and what is stated can be right\n")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/internal/describe"
 	"github.com/constl/constl/internal/repo"
+	"github.com/constl/constl/tabular"
 	"github.com/constl/constl/tabular/stats"
 )
 
@@ -85,6 +86,7 @@ func dated(st *repo.State) []describe.Column {
 			case stats.Moment:
 				c.Moment = true
 			case stats.Number:
+				c.Year = f.Type == tabular.TypeYear
 			default:
 				continue
 			}
