@@ -52,6 +52,8 @@ func bibEntry(r Record, whole bool) string {
 		note += " " + sentence("Licence: "+escapeTeX(l))
 	}
 	field("note", note)
+	field("keywords", escapeTeX(strings.Join(distinct(r.Keywords), ", ")))
+	field("abstract", escapeTeX(oneLine(r.Description)))
 	b.WriteString("}\n")
 	return b.String()
 }

@@ -37,6 +37,9 @@ func CFF(r Record) string {
 		if a.ORCID != "" {
 			field("    ", "orcid", "https://orcid.org/"+a.ORCID)
 		}
+		if family, _ := nameParts(a); family != "" {
+			field("    ", "affiliation", oneLine(a.Affiliation))
+		}
 	}
 	if len(named(r.Authors)) == 0 {
 		field("  - ", "name", "Unknown")

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
 )
@@ -25,6 +26,15 @@ const (
 type Author struct {
 	Name  string `json:"name"`
 	ORCID string `json:"orcid,omitempty"` // 16 digits in four groups; "" if unknown
+
+	Affiliation string `json:"affiliation,omitempty"`
+	ROR         string `json:"ror,omitempty"` // of the affiliation, as https://ror.org/…
+}
+
+// Contributor is a person or organisation that took part, but is no author.
+type Contributor struct {
+	Author
+	Roles []string // as Data Package has them: "contact", "dataCurator" …
 }
 
 // Record is what a citation says. Dataset and Commit must be set; what else is
@@ -44,10 +54,20 @@ type Record struct {
 	Description string
 	Homepage    string
 	Keywords    []string
-	Language    string   // BCP 47
-	DOI         string   // as 10.5281/zenodo.1003150
-	Credits     []Credit // who changed the rows last; none if nobody asked
-	Part        *Part    // what is cited of the version; nil is all of it
+	Language    string // BCP 47
+	DOI         string // as 10.5281/zenodo.1003150
+
+	Titles       map[string]string // translations, by language (BCP 47)
+	Descriptions map[string]string
+	Contributors []Contributor
+	Created      string // ISO 8601
+	Temporal     datapackage.Temporal
+	Spatial      datapackage.Spatial
+	Methods      []string
+	Funding      []datapackage.Funding
+
+	Credits []Credit // who changed the rows last; none if nobody asked
+	Part    *Part    // what is cited of the version; nil is all of it
 }
 
 // Credit says how much of a version is whose.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/object"
 )
 
@@ -44,6 +45,12 @@ func TestGolden(t *testing.T) {
 	part.Keywords, part.Live = []string{"birds", "river: delta", "birds"}, "constl://x?peer=y@z:1"
 	part.Part = &Part{Table: "counts.csv", Rows: 12, Fingerprint: Fingerprint{1, 2}, Query: `columns "id" where n > 3 && s != 'a_b'`, ID: strings.Repeat("0a", 16)}
 	part.Credits = []Credit{{Author{Name: "Jane Müller-Doe"}, 3, 7}}
+	part.Authors[0].Affiliation, part.Authors[0].ROR = "Delta Lab", "https://ror.org/02mhbdp94"
+	part.Titles, part.Descriptions = map[string]string{"de": "Vögel", "pt-BR": "Aves"}, map[string]string{"de": "Wöchentlich."}
+	part.Contributors = []Contributor{{Author{Name: "Roe, Ann", ORCID: "0000-0002-1694-233X"}, []string{"contact", "dataCurator"}}, {Author{Name: "Press"}, []string{"publisher"}}, {Author{Name: "Club"}, nil}}
+	part.Created, part.Temporal, part.Methods = "2019-04", datapackage.Temporal{Start: "2019", End: "2026-03"}, []string{"From boats.", "Twice."}
+	part.Spatial = datapackage.Spatial{Place: "River", Box: [4]float64{-9.5, 38.25, -8, 39}, HasBox: true}
+	part.Funding = []datapackage.Funding{{Funder: "DFG", ROR: "https://ror.org/018mejw64", Award: "12 3", Title: "Rivers"}, {Funder: "A club"}}
 	for name, got := range map[string]string{
 		"part.txt": Text(part), "part.json": string(JSON(part)), "part.bib": BibTeX(part), "part.biblatex": BibLaTeX(part), "part.csl": string(CSL(part)),
 		"part.ris": strings.ReplaceAll(RIS(part), "\r\n", "\n"), "part.cff": CFF(part), "part.datacite.xml": string(DataCiteXML(part)), "part.datacite.json": string(DataCiteJSON(part)),

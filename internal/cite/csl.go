@@ -40,7 +40,7 @@ func CSL(r Record) []byte {
 	item := cslItem{
 		ID: citationKey(r), Type: "dataset", Title: titleOf(r), Publisher: oneLine(r.Publisher), Version: oneLine(r.Version),
 		DOI: r.DOI, URL: r.page(), Abstract: strings.TrimSpace(strings.ToValidUTF8(r.Description, "\ufffd")),
-		Keyword: strings.Join(r.Keywords, ", "), Language: r.Language,
+		Keyword: strings.Join(distinct(r.Keywords), ", "), Language: r.Language,
 		Archive: "constl", Location: r.identifier(), Note: r.notes(),
 	}
 	for _, a := range named(r.Authors) {

@@ -28,7 +28,7 @@ func RIS(r Record) string {
 	line("PB", r.Publisher)
 	line("ET", r.Version)
 	line("AB", r.Description)
-	for _, k := range r.Keywords {
+	for _, k := range distinct(r.Keywords) {
 		line("KW", k)
 	}
 	line("LA", r.Language)

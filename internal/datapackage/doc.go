@@ -21,6 +21,7 @@
 //     default one first; "temporal", {"start", "end"} after ISO 8601; "spatial", with
 //     "name" and "bbox", [west, south, east, north] in degrees of WGS 84; "methods", a
 //     list of texts; "funding", a list of {"funder", "ror", "award", "title"};
+//   - of a contributor: "ror", the organisation's identifier;
 //   - of a field: "unit", a code of UCUM; "rdfType" is the standard's own;
 //   - of package, resource and field: "title@de", "description@pt-BR" and the like,
 //     the text in another language.

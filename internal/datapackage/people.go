@@ -43,6 +43,7 @@ type Contributor struct {
 	Path         string // a URL about the contributor
 	Email        string
 	Organization string
+	ROR          string // the organisation's identifier, as it stands there
 	Roles        []string
 }
 
@@ -65,7 +66,7 @@ func (p *Package) Contributors() []Contributor {
 		}
 		c := Contributor{
 			Name: v.text("title"), Path: v.text("path"), Email: v.text("email"),
-			Organization: v.text("organization"), Roles: v.get("roles").strs(),
+			Organization: v.text("organization"), ROR: v.text("ror"), Roles: v.get("roles").strs(),
 		}
 		if c.Name == "" {
 			c.Name = strings.TrimSpace(v.text("givenName") + " " + v.text("familyName"))
@@ -96,7 +97,7 @@ func (p *Package) AddContributor(c Contributor) (added bool) {
 	if id := findORCID(c.ORCID); c.Path == "" && id != "" {
 		c.Path = "https://orcid.org/" + id
 	}
-	v := texts("title", c.Name, "path", c.Path, "email", c.Email, "organization", c.Organization)
+	v := texts("title", c.Name, "path", c.Path, "email", c.Email, "organization", c.Organization, "ror", c.ROR)
 	if len(c.Roles) > 0 {
 		v = append(v, property{"roles", inline{textList(c.Roles)}})
 	}

@@ -31,6 +31,10 @@ func Check(p *datapackage.Package) []Problem {
 			_, err := ORCID(person.Path)
 			c.add("contributors: "+person.Name, err)
 		}
+		if person.ROR != "" {
+			_, err := ROR(person.ROR)
+			c.add("contributors: "+person.Name, err)
+		}
 	}
 	for _, f := range p.Funding() {
 		if f.ROR != "" {
@@ -148,10 +152,20 @@ func Questions(p *datapackage.Package) []Question {
 }
 
 // Author reads a person as people write one: "Jane Doe", "Doe, Jane", either with an
-// ORCID behind the name, in < > or ( ) or without. It fails with [ErrMalformed].
+// ORCID behind the name, in < > or ( ) or without; behind that perhaps " @ " and the
+// organisation, with its ROR or without. It fails with [ErrMalformed].
 func Author(text string) (datapackage.Contributor, error) {
-	name := strings.TrimSpace(text)
+	name, organization, _ := strings.Cut(strings.TrimSpace(text), " @ ")
+	name = strings.TrimSpace(name)
 	c := datapackage.Contributor{Roles: []string{"creator"}}
+	if at := strings.IndexByte(organization, '<'); at >= 0 {
+		ror, err := ROR(strings.Trim(organization[at:], " <>"))
+		if err != nil {
+			return c, err
+		}
+		c.ROR, organization = ror, organization[:at]
+	}
+	c.Organization = strings.TrimSpace(organization)
 	at := strings.IndexAny(name, "<(")
 	if at < 0 {
 		if i := strings.LastIndexByte(name, ' '); i > 0 && strings.ContainsAny(name[i:], "0123456789") {

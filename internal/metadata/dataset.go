@@ -45,6 +45,7 @@ type Person struct {
 	Email        string
 	URL          string
 	Organization string
+	ROR          string // of the organisation, as https://ror.org/…
 	Roles        []string
 }
 

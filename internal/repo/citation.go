@@ -72,12 +72,18 @@ func fillFromPackage(rec *cite.Record, pkg *datapackage.Package) {
 		rec.Language = l
 		break
 	}
+	rec.Titles, rec.Descriptions = pkg.Translations("title"), pkg.Translations("description")
+	rec.Created, rec.Temporal, rec.Spatial = pkg.Created(), pkg.Temporal(), pkg.Spatial()
+	rec.Methods, rec.Funding = pkg.Methods(), pkg.Funding()
 	for _, p := range pkg.Contributors() {
 		if slices.ContainsFunc(p.Roles, func(role string) bool { return strings.EqualFold(role, "publisher") }) {
 			rec.Publisher = p.Name
 		}
+		author := cite.Author{Name: p.Name, ORCID: p.ORCID, Affiliation: p.Organization, ROR: p.ROR}
 		if p.IsCreator() {
-			rec.Authors = append(rec.Authors, cite.Author{Name: p.Name, ORCID: p.ORCID})
+			rec.Authors = append(rec.Authors, author)
+		} else {
+			rec.Contributors = append(rec.Contributors, cite.Contributor{Author: author, Roles: p.Roles})
 		}
 	}
 }

@@ -92,7 +92,7 @@ func say(d *metadata.Dataset, p *datapackage.Package) {
 		d.Licenses = append(d.Licenses, license)
 	}
 	for _, c := range p.Contributors() {
-		person := metadata.Person{Name: c.Name, ORCID: c.ORCID, Email: c.Email, URL: c.Path, Organization: c.Organization, Roles: c.Roles}
+		person := metadata.Person{Name: c.Name, ORCID: c.ORCID, Email: c.Email, URL: c.Path, Organization: c.Organization, ROR: c.ROR, Roles: c.Roles}
 		i := slices.IndexFunc(d.Authors, func(a metadata.Person) bool { return a.Name == c.Name })
 		switch {
 		case c.IsCreator() && i >= 0:

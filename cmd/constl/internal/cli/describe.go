@@ -28,7 +28,7 @@ func (a *app) describeCommand() *cli.Command {
 			&cli.StringFlag{Name: "title", Usage: "what the dataset is called"},
 			&cli.StringFlag{Name: "description", Usage: "what is in it, and how it was obtained"},
 			&cli.StringFlag{Name: "in", Usage: "title and description are in the language `LANG`, beside those in the dataset's own"},
-			&cli.StringSliceFlag{Name: "author", Usage: "an author, as \"Jane Doe <0000-0002-1825-0097>\"; may be repeated"},
+			&cli.StringSliceFlag{Name: "author", Usage: "an author, as \"Jane Doe <0000-0002-1825-0097> @ Delta Lab <https://ror.org/…>\"; may be repeated"},
 			&cli.StringFlag{Name: "license", Usage: "the licence, an SPDX `ID`: CC0-1.0, CC-BY-4.0"},
 			&cli.StringFlag{Name: "keywords", Usage: "the keywords, as birds,wetland"},
 			&cli.StringFlag{Name: "language", Usage: "the language of title and description, as en, de or pt-BR"},
