@@ -1,12 +1,15 @@
 package cite
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -228,5 +231,114 @@ func TestFindInWhatPeopleCopy(t *testing.T) {
 				t.Errorf("found %v@%v", d, commit)
 			}
 		})
+	}
+}
+
+// What DataCite's schema 4.7 (kernel-4.7/metadata.xsd) says of the elements that are
+// written: their parents, what they hold in order, and their attributes. A "!" marks
+// what is required; a list in parentheses the values that there are.
+func TestDataCiteKeepsToTheSchema(t *testing.T) {
+	person := "givenName familyName nameIdentifier affiliation"
+	schema := map[string]struct{ children, attrs string }{
+		"resource": {"identifier creators titles publisher publicationYear resourceType subjects contributors dates language alternateIdentifiers relatedIdentifiers sizes formats version rightsList descriptions geoLocations fundingReferences", ""},
+		"creators": {"creator", ""}, "creator": {"creatorName " + person, ""}, "creatorName": {"", "nameType(Personal|Organizational)"},
+		"contributors": {"contributor", ""}, "contributor": {"contributorName " + person, "contributorType!(ContactPerson|DataCollector|DataCurator|DataManager|Distributor|Editor|HostingInstitution|Producer|ProjectLeader|ProjectManager|ProjectMember|RegistrationAgency|RegistrationAuthority|RelatedPerson|Researcher|ResearchGroup|RightsHolder|Sponsor|Supervisor|Translator|WorkPackageLeader|Other)"},
+		"contributorName": {"", "nameType(Personal|Organizational)"}, "givenName": {}, "familyName": {},
+		"nameIdentifier": {"", "nameIdentifierScheme! schemeURI"}, "affiliation": {"", "affiliationIdentifier affiliationIdentifierScheme schemeURI"},
+		"identifier": {"", "identifierType!"}, "titles": {"title", ""}, "title": {"", "titleType(AlternativeTitle|Subtitle|TranslatedTitle|Other) lang"},
+		"publisher": {"", "lang"}, "publicationYear": {}, "resourceType": {"", "resourceTypeGeneral!(Dataset)"}, "language": {}, "version": {},
+		"subjects": {"subject", ""}, "subject": {"", "lang"}, "dates": {"date", ""},
+		"date":                 {"", "dateType!(Accepted|Available|Collected|Copyrighted|Coverage|Created|Issued|Other|Submitted|Updated|Valid|Withdrawn)"},
+		"alternateIdentifiers": {"alternateIdentifier", ""}, "alternateIdentifier": {"", "alternateIdentifierType!"},
+		"relatedIdentifiers": {"relatedIdentifier", ""}, "relatedIdentifier": {"", "relatedIdentifierType!(DOI|URL|SWHID|URN) relationType!(IsVersionOf|IsPartOf|IsIdenticalTo)"},
+		"rightsList": {"rights", ""}, "rights": {"", "rightsURI rightsIdentifier rightsIdentifierScheme schemeURI lang"},
+		"descriptions": {"description", ""}, "description": {"", "descriptionType!(Abstract|Methods|SeriesInformation|TableOfContents|TechnicalInfo|Other) lang"},
+		"geoLocations": {"geoLocation", ""}, "geoLocation": {"geoLocationPlace geoLocationBox", ""}, "geoLocationPlace": {},
+		"geoLocationBox":     {"westBoundLongitude eastBoundLongitude southBoundLatitude northBoundLatitude", ""},
+		"westBoundLongitude": {}, "eastBoundLongitude": {}, "southBoundLatitude": {}, "northBoundLatitude": {},
+		"fundingReferences": {"fundingReference", ""}, "fundingReference": {"funderName funderIdentifier awardNumber awardTitle", ""},
+		"funderName": {}, "funderIdentifier": {"", "funderIdentifierType!(ROR) schemeURI"}, "awardNumber": {}, "awardTitle": {},
+	}
+	mandatory := strings.Fields("identifier creators titles publisher publicationYear resourceType")
+	for _, name := range []string{"part", "bare"} {
+		data, err := os.ReadFile(filepath.Join("testdata", name+".datacite.xml.golden"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		type open struct {
+			name string
+			last int // place of the last child in the parent's list
+			text bool
+			seen map[string]bool
+		}
+		var stack []*open
+		for d := xml.NewDecoder(bytes.NewReader(data)); ; {
+			token, err := d.Token()
+			if err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			switch token := token.(type) {
+			case xml.StartElement:
+				tag := token.Name.Local
+				rule, known := schema[tag]
+				if !known || token.Name.Space != "http://datacite.org/schema/kernel-4" {
+					t.Fatalf("%s: there is no element %s in %s", name, tag, token.Name.Space)
+				}
+				if len(stack) > 0 {
+					parent := stack[len(stack)-1]
+					at := slices.Index(strings.Fields(schema[parent.name].children), tag)
+					// At the top, and in a grant, any order will do.
+					if at < 0 || at < parent.last && parent.name != "resource" && parent.name != "fundingReference" {
+						t.Errorf("%s: %s has no place there in %s", name, tag, parent.name)
+					}
+					if parent.name == "resource" && parent.seen[tag] {
+						t.Errorf("%s: %s stands twice", name, tag)
+					}
+					parent.last, parent.seen[tag] = at, true
+				}
+				checkAttributes(t, tag, rule.attrs, token.Attr)
+				stack = append(stack, &open{name: tag, seen: make(map[string]bool)})
+			case xml.CharData:
+				if len(stack) > 0 && strings.TrimSpace(string(token)) != "" {
+					stack[len(stack)-1].text = true
+				}
+			case xml.EndElement:
+				e := stack[len(stack)-1]
+				stack = stack[:len(stack)-1]
+				if e.text == (schema[e.name].children != "") {
+					t.Errorf("%s: %s is empty, or has a text between elements", name, e.name)
+				}
+				for _, child := range mandatory {
+					if e.name == "resource" && !e.seen[child] {
+						t.Errorf("%s: %s is missing", name, child)
+					}
+				}
+			}
+		}
+	}
+}
+
+// checkAttributes compares attributes with a rule as in [TestDataCiteKeepsToTheSchema].
+func checkAttributes(t *testing.T, tag, rule string, attrs []xml.Attr) {
+	t.Helper()
+	have := make(map[string]string)
+	for _, a := range attrs {
+		if a.Name.Local != "xmlns" && a.Name.Space != "xmlns" && a.Name.Local != "schemaLocation" {
+			have[a.Name.Local] = a.Value
+		}
+	}
+	for part := range strings.FieldsSeq(rule) {
+		part, values, _ := strings.Cut(strings.TrimSuffix(part, ")"), "(")
+		attr, required := strings.CutSuffix(part, "!")
+		v, there := have[attr]
+		if required && !there || there && v == "" || there && values != "" && !slices.Contains(strings.Split(values, "|"), v) {
+			t.Errorf("%s: the attribute %s is %q", tag, attr, v)
+		}
+		delete(have, attr)
+	}
+	for attr := range have {
+		t.Errorf("%s: there is no attribute %s", tag, attr)
 	}
 }

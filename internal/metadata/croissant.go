@@ -14,9 +14,10 @@ func Croissant(d *Dataset) ([]byte, error) {
 		{"name", d.Title}, {"description", d.description()},
 	}
 	out = out.with("alternateName", inLanguages(d.Titles)).with("license", one(d.licenseURLs())).with("url", d.url()).with("identifier", d.Exact)
-	out = out.with("creator", one(people(d.Authors))).with("datePublished", d.date()).with("dateCreated", d.Created).with("dateModified", d.date())
+	out = out.with("abstract", inLanguages(d.Descriptions)).with("creator", one(people(d.Authors))).with("contributor", one(people(d.Contributors))).with("datePublished", d.date()).with("dateCreated", d.Created).with("dateModified", d.date())
 	out = out.with("keywords", d.Keywords).with("inLanguage", d.Language).with("version", d.Version).with("citeAs", strings.TrimSpace(d.BibTeX))
 	out = out.with("temporalCoverage", d.Temporal.String()).with("spatialCoverage", d.Spatial.schemaOrg())
+	out = out.with("measurementTechnique", d.Methods).with("funding", d.grants())
 	out = append(out, property{"isLiveDataset", false}) // these are the files of one version
 	ids := make(map[string]bool)
 	var files, sets []any
@@ -53,8 +54,8 @@ func (t *Table) recordSet(ids map[string]bool) doc {
 		if f.Key {
 			key = append(key, id(fieldID))
 		}
-		field := doc{{"@type", "cr:Field"}, {"@id", fieldID}, {"name", f.Name}}.with("alternateName", f.Title).with("description", f.Description)
-		field = append(field, property{"dataType", croissantType(f.Type)}).with("equivalentProperty", f.RDFType)
+		field := doc{{"@type", "cr:Field"}, {"@id", fieldID}, {"name", f.Name}}.with("alternateName", inOthers(f.label(), f.Titles)).with("description", inOthers(f.Description, f.Descriptions))
+		field = append(field, property{"dataType", croissantType(f.Type)}).with("equivalentProperty", f.RDFType).with("unitText", f.Unit)
 		fields = append(fields, append(field, property{"source", doc{
 			{"fileObject", id(pathIRI(t.Path))}, {"extract", doc{{"column", f.Name}}},
 		}}))

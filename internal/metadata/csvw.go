@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,8 +15,8 @@ func CSVW(d *Dataset) ([]byte, error) {
 	if d.Language != "" {
 		context = []any{context, doc{{"@language", d.Language}}}
 	}
-	out := doc{{"@context", context}, {"@type", "TableGroup"}, {"dc:title", d.Title}}
-	out = out.with("dc:description", d.Description).with("dc:identifier", d.Exact).with("dc:language", d.Language)
+	out := doc{{"@context", context}, {"@type", "TableGroup"}, {"dc:title", inOthers(d.Title, d.Titles)}}
+	out = out.with("dc:description", inOthers(d.Description, d.Descriptions)).with("dc:identifier", d.Exact).with("dc:language", d.Language)
 	var license any
 	for _, l := range d.Licenses {
 		if l.URL != "" && license == nil {
@@ -23,11 +24,30 @@ func CSVW(d *Dataset) ([]byte, error) {
 		}
 	}
 	out = out.with("dc:license", license).with("dc:creator", names(d.Authors)).with("dc:modified", d.date()).with("dc:subject", d.Keywords)
+	out = out.with("dc:contributor", names(d.Contributors)).with("dc:temporal", d.Temporal.String()).with("dc:spatial", d.Spatial.text()).with("dc:provenance", d.Methods)
+	var funders []string
+	for _, g := range d.Funding {
+		funders = append(funders, strings.Join(strings.Fields(g.Funder+" "+g.ROR+" "+g.Award+" "+g.Title), " "))
+	}
+	out = out.with("schema:funding", funders).with("dc:isVersionOf", d.Live)
 	var tables []any
 	for i := range d.Tables {
 		tables = append(tables, d.Tables[i].csvw())
 	}
 	return out.with("tables", tables).file()
+}
+
+// text is the area in one line: its name, and west, south, east, north after DCMI Box.
+func (p Place) text() string {
+	text := p.Name
+	if p.HasBox {
+		box := fmt.Sprintf("westlimit=%g; southlimit=%g; eastlimit=%g; northlimit=%g", p.Box[0], p.Box[1], p.Box[2], p.Box[3])
+		if text != "" {
+			box = "name=" + text + "; " + box
+		}
+		text = box
+	}
+	return text
 }
 
 func names(list []Person) []string {
@@ -81,7 +101,7 @@ func columnName(name string, i int) string {
 }
 
 func (f *Field) csvw(name string) doc {
-	out := doc{{"name", name}, {"titles", f.Name}}.with("dc:title", f.Title).with("dc:description", f.Description)
+	out := doc{{"name", name}, {"titles", f.Name}}.with("dc:title", inOthers(f.Title, f.Titles)).with("dc:description", inOthers(f.Description, f.Descriptions))
 	out = out.with("propertyUrl", f.RDFType)
 	base := csvwType(f.Type)
 	datatype := doc{{"base", base}}

@@ -3,6 +3,7 @@ package metadata
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -11,7 +12,7 @@ func DCAT(d *Dataset) ([]byte, error) {
 	out := doc{{"@context", doc{
 		{"dcat", "http://www.w3.org/ns/dcat#"}, {"dct", "http://purl.org/dc/terms/"}, {"foaf", "http://xmlns.com/foaf/0.1/"},
 		{"spdx", "http://spdx.org/rdf/terms#"}, {"xsd", "http://www.w3.org/2001/XMLSchema#"}, {"adms", "http://www.w3.org/ns/adms#"},
-		{"locn", "http://www.w3.org/ns/locn#"}, {"geo", "http://www.opengis.net/ont/geosparql#"}, {"rdfs", "http://www.w3.org/2000/01/rdf-schema#"},
+		{"locn", "http://www.w3.org/ns/locn#"}, {"geo", "http://www.opengis.net/ont/geosparql#"}, {"rdfs", "http://www.w3.org/2000/01/rdf-schema#"}, {"prov", "http://www.w3.org/ns/prov#"}, {"org", "http://www.w3.org/ns/org#"},
 	}}, {"@id", d.Exact}, {"@type", "dcat:Dataset"}}
 	out = append(out, property{"dct:identifier", d.Exact}, property{"dct:title", d.tagged(d.Title, d.Titles)})
 	out = out.with("dct:description", d.tagged(d.description(), d.Descriptions)).with("dcat:version", d.Version)
@@ -25,7 +26,7 @@ func DCAT(d *Dataset) ([]byte, error) {
 	for _, k := range d.Keywords {
 		keywords = append(keywords, d.tagged(k, nil))
 	}
-	out = out.with("dcat:keyword", keywords).with("dct:language", d.Language).with("dct:creator", agents(d.Authors)).with("dct:contributor", agents(d.Contributors))
+	out = out.with("dcat:keyword", keywords).with("dct:language", languageIRI(d.Language)).with("dct:creator", agents(d.Authors)).with("dct:contributor", agents(d.Contributors))
 	if !d.Modified.IsZero() {
 		out = append(out, property{"dct:issued", typed(d.date(), "xsd:date")}, property{"dct:modified", typed(d.Modified.Format(time.RFC3339), "xsd:dateTime")})
 	}
@@ -40,11 +41,49 @@ func DCAT(d *Dataset) ([]byte, error) {
 		out = append(out, property{"dct:temporal", period})
 	}
 	out = out.with("dct:spatial", d.Spatial.dcat()).with("dct:license", d.licenseIRI()).with("dct:bibliographicCitation", d.Citation)
+	out = out.with("dct:provenance", d.provenance()).with("prov:qualifiedAttribution", d.attributions())
 	var list []any
 	for _, f := range d.files() {
 		list = append(list, d.distribution(f))
 	}
 	return out.with("dcat:distribution", list).file()
+}
+
+// languageIRI is how DCAT names a language: by its code of ISO 639-1 at the Library
+// of Congress, or of ISO 639-2 if that has three letters.
+func languageIRI(tag string) any {
+	base, _, _ := strings.Cut(tag, "-")
+	switch len(base) {
+	case 2:
+		return id("http://id.loc.gov/vocabulary/iso639-1/" + strings.ToLower(base))
+	case 3:
+		return id("http://id.loc.gov/vocabulary/iso639-2/" + strings.ToLower(base))
+	}
+	return nil
+}
+
+// provenance says how the data were obtained.
+func (d *Dataset) provenance() []any {
+	var out []any
+	for _, m := range d.Methods {
+		out = append(out, doc{{"@type", "dct:ProvenanceStatement"}, {"rdfs:label", d.tagged(m, nil)}})
+	}
+	return out
+}
+
+// attributions name who has paid, with the role that ISO 19115-1 has for them.
+func (d *Dataset) attributions() []any {
+	var out []any
+	for _, g := range d.Funding {
+		agent := doc{}
+		if g.ROR != "" {
+			agent = id(g.ROR)
+		}
+		agent = append(agent, property{"@type", "foaf:Agent"}).with("foaf:name", g.Funder)
+		grant := doc{{"@type", "prov:Attribution"}, {"prov:agent", agent}, {"dcat:hadRole", id("http://def.isotc211.org/iso19115/-1/2014/CitationAndResponsiblePartyInformation/code/CI_RoleCode/funder")}}
+		out = append(out, grant.with("dct:identifier", g.Award).with("dct:title", g.Title))
+	}
+	return out
 }
 
 func typed(text, datatype string) doc { return doc{{"@value", text}, {"@type", datatype}} }
@@ -72,6 +111,13 @@ func agents(list []Person) []any {
 		agent = append(agent, property{"@type", "foaf:Agent"}).with("foaf:name", p.Name)
 		if p.Email != "" {
 			agent = append(agent, property{"foaf:mbox", id("mailto:" + p.Email)})
+		}
+		if p.Organization != "" {
+			member := doc{}
+			if p.ROR != "" {
+				member = id(p.ROR)
+			}
+			agent = append(agent, property{"org:memberOf", append(member, property{"@type", "org:Organization"}, property{"foaf:name", p.Organization})})
 		}
 		out = append(out, agent)
 	}

@@ -87,9 +87,11 @@ func (p Person) party(name string) *element {
 	}
 	out.add(tx("organizationName", p.Organization), tx("electronicMailAddress", p.Email))
 	if p.ORCID == "" {
-		return out.add(tx("onlineUrl", p.URL))
+		out.add(tx("onlineUrl", p.URL))
+	} else {
+		out.add(tx("userId", p.ID()).attr("directory", "https://orcid.org"))
 	}
-	return out.add(tx("userId", p.ID()).attr("directory", "https://orcid.org"))
+	return out.add(tx("userId", p.ROR).attr("directory", "https://ror.org"))
 }
 
 func (d *Dataset) coverage() *element {
@@ -184,7 +186,10 @@ func (f File) physical(format, encoding *element) *element {
 }
 
 func (f *Field) eml(units map[string]bool) *element {
-	out := el("attribute", tx("attributeName", first(xmlText(f.Name), "(no name)")), tx("attributeLabel", f.Title).attr("xml:lang", ""))
+	out := el("attribute", tx("attributeName", first(xmlText(f.Name), "(no name)")), tx("attributeLabel", f.Title))
+	for _, lang := range slices.Sorted(maps.Keys(f.Titles)) {
+		out.add(tx("attributeLabel", f.Titles[lang]).attr("xml:lang", lang))
+	}
 	out.add(tx("attributeDefinition", first(f.Description, f.Title, xmlText(f.Name), "(no name)")), tx("storageType", f.Type).attr("typeSystem", "https://datapackage.org/standard/table-schema/"))
 	out.add(el("measurementScale", f.scale(units)))
 	for _, m := range f.Missing {
@@ -237,6 +242,9 @@ func (f *Field) ratio(units map[string]bool) *element {
 	low, high := asNumber(f.Constraint("minimum")), asNumber(f.Constraint("maximum"))
 	if low != "" || high != "" {
 		domain.add(el("bounds", tx("minimum", string(low)).attr("exclusive", "false"), tx("maximum", string(high)).attr("exclusive", "false")))
+	}
+	if f.Unit == "Cel" || f.Unit == "[degF]" {
+		return el("interval", unit, domain) // their zero is none
 	}
 	return el("ratio", unit, domain)
 }

@@ -112,6 +112,16 @@ func inLanguages(texts map[string]string) []any {
 	return out
 }
 
+// inOthers returns a text and its translations, each of which has its language: the
+// text alone if there are none.
+func inOthers(text string, others map[string]string) any {
+	var out []any
+	if text != "" {
+		out = append(out, text)
+	}
+	return one(append(out, inLanguages(others)...))
+}
+
 // tagged returns a text with its language if that is known, and all translations.
 func (d *Dataset) tagged(text string, others map[string]string) any {
 	var out []any

@@ -31,7 +31,7 @@ func birds() *Dataset {
 		Version: "v1.0", Homepage: "https://example.org/birds", Keywords: []string{"birds", "wetland"}, Created: "2019-04-01",
 		Licenses: []License{{ID: "CC-BY-4.0", Name: "Creative Commons Attribution 4.0 International", URL: "https://creativecommons.org/licenses/by/4.0/"}},
 		Authors: []Person{
-			{Name: "Ana Silva", ORCID: "0000-0002-1825-0097", Email: "ana@example.org", Organization: "Delta Lab", Roles: []string{"creator"}},
+			{Name: "Ana Silva", ORCID: "0000-0002-1825-0097", Email: "ana@example.org", Organization: "Delta Lab", ROR: "https://ror.org/02mhbdp94", Roles: []string{"creator"}},
 			{Name: "Okri, Ben", Roles: []string{"creator"}},
 		},
 		Contributors: []Person{{Name: "Chloé", Roles: []string{"dataCurator"}}},
@@ -48,7 +48,7 @@ func birds() *Dataset {
 				{Name: "eventDate", Type: "date", Description: "The day."},
 				{Name: "scientificName", Type: "string", RDFType: "http://rs.tdwg.org/dwc/terms/scientificName"},
 				{Name: "individualCount", Type: "integer", Unit: "{individuals}", Constraints: []Constraint{{"minimum", "0"}, {"required", "true"}}, Missing: []string{"", "NA"}},
-				{Name: "air temp. (°C)", Type: "number", Title: "Air temperature", Titles: map[string]string{"de": "Lufttemperatur"}, Unit: "Cel"},
+				{Name: "air temp. (°C)", Type: "number", Title: "Air temperature", Titles: map[string]string{"de": "Lufttemperatur"}, Description: "In the shade.", Descriptions: map[string]string{"de": "Im Schatten."}, Unit: "Cel"},
 				{Name: "flow", Type: "number", Unit: "10*-6.m3/s"},
 				{Name: "day", Type: "date", Format: "%d.%m.%Y"},
 				{Name: "alive", Type: "boolean", Statistics: &Statistics{Cells: 4, Of: "length", Top: []Value{{"TRUE", 3}, {"FALSE", 1}}}},

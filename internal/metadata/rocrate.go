@@ -13,12 +13,14 @@ const ROCrateName = "ro-crate-metadata.json"
 func ROCrate(d *Dataset) ([]byte, error) {
 	c := crate{seen: make(map[string]bool)}
 	root := doc{{"@id", "./"}, {"@type", "Dataset"}, {"name", d.Title}, {"description", d.description()}, {"datePublished", d.date()}}
-	root = root.with("alternateName", inLanguages(d.Titles)).with("version", d.Version).with("keywords", d.Keywords).with("inLanguage", d.Language)
+	root = root.with("alternateName", inLanguages(d.Titles)).with("abstract", inLanguages(d.Descriptions)).with("version", d.Version).with("keywords", d.Keywords).with("inLanguage", d.Language)
 	root = root.with("url", d.Homepage).with("creditText", d.Citation).with("dateCreated", d.Created).with("dateModified", d.date())
 	root = root.with("temporalCoverage", d.Temporal.String()).with("measurementTechnique", d.Methods)
-	root = append(root, property{"identifier", c.refs(doc{
-		{"@id", d.Exact}, {"@type", "PropertyValue"}, {"propertyID", "constl"}, {"name", "This exact version"}, {"value", d.Exact},
-	})})
+	ids := []any{}
+	for _, i := range [][2]string{{"This exact version", d.Exact}, {"Always the newest", d.Live}} {
+		ids = append(ids, c.refs(doc{{"@id", i[1]}, {"@type", "PropertyValue"}, {"propertyID", "constl"}, {"name", i[0]}, {"value", i[1]}}))
+	}
+	root = append(root, property{"identifier", ids})
 	var licenses []any
 	for _, l := range d.Licenses {
 		iri := l.URL
@@ -26,6 +28,12 @@ func ROCrate(d *Dataset) ([]byte, error) {
 			iri = "#license-" + pathIRI(l.ID)
 		}
 		licenses = append(licenses, c.refs(doc{{"@id", iri}, {"@type", "CreativeWork"}}.with("name", first(l.Name, l.ID)).with("identifier", l.ID)))
+	}
+	if len(licenses) == 0 {
+		// The standard demands one, and that there is none is what readers must know.
+		licenses = append(licenses, c.refs(doc{
+			{"@id", "#no-license"}, {"@type", "CreativeWork"}, {"name", "No licence is stated"}, {"description", "Ask the authors before you use the data."},
+		}))
 	}
 	root = root.with("license", one(licenses)).with("author", one(c.people(d.Authors))).with("contributor", one(c.people(d.Contributors)))
 	if place := d.Spatial.schemaOrg(); place != nil {
@@ -84,9 +92,8 @@ func (c *crate) people(list []Person) []any {
 		given, family := p.Names()
 		e := doc{{"@id", iri}, {"@type", "Person"}}.with("name", p.Name).with("givenName", given).with("familyName", family).with("email", p.Email)
 		if p.Organization != "" {
-			e = append(e, property{"affiliation", c.refs(doc{
-				{"@id", "#organization-" + pathIRI(strings.ReplaceAll(p.Organization, " ", "-"))}, {"@type", "Organization"}, {"name", p.Organization},
-			})})
+			organization := first(p.ROR, "#organization-"+pathIRI(strings.ReplaceAll(p.Organization, " ", "-")))
+			e = append(e, property{"affiliation", c.refs(doc{{"@id", organization}, {"@type", "Organization"}, {"name", p.Organization}})})
 		}
 		out = append(out, c.refs(e))
 	}

@@ -9,6 +9,8 @@ func SchemaOrg(d *Dataset) ([]byte, error) { return d.schemaOrg().file() }
 func (d *Dataset) schemaOrg() doc {
 	out := doc{{"@context", "https://schema.org/"}, {"@type", "Dataset"}, {"@id", d.Exact}, {"name", d.Title}}
 	out = out.with("alternateName", inLanguages(d.Titles)).with("description", d.description())
+	// Search engines want one text as the description.
+	out = out.with("abstract", inLanguages(d.Descriptions))
 	out = append(out, property{"identifier", []any{
 		doc{{"@type", "PropertyValue"}, {"propertyID", "constl"}, {"name", "This exact version"}, {"value", d.Exact}},
 		doc{{"@type", "PropertyValue"}, {"propertyID", "constl"}, {"name", "Always the newest"}, {"value", d.Live}},
@@ -40,7 +42,7 @@ func people(list []Person) []any {
 		given, family := p.Names()
 		person := doc{{"@type", "Person"}}.with("@id", p.ID()).with("name", p.Name).with("givenName", given).with("familyName", family).with("email", p.Email)
 		if p.Organization != "" {
-			person = append(person, property{"affiliation", doc{{"@type", "Organization"}, {"name", p.Organization}}})
+			person = append(person, property{"affiliation", doc{{"@type", "Organization"}}.with("@id", p.ROR).with("name", p.Organization)})
 		}
 		out = append(out, person)
 	}
@@ -71,13 +73,19 @@ func (d *Dataset) grants() []any {
 	return out
 }
 
+// label returns the title if it says more than the name.
+func (f *Field) label() string {
+	if f.Title == f.Name {
+		return ""
+	}
+	return f.Title
+}
+
 // variable is the field as something that was measured.
 func (f *Field) variable() doc {
 	v := doc{{"@type", "PropertyValue"}, {"name", f.Name}}
-	if f.Title != "" && f.Title != f.Name {
-		v = v.with("alternateName", f.Title)
-	}
-	v = v.with("description", f.Description).with("propertyID", f.RDFType).with("unitText", f.Unit)
+	v = v.with("alternateName", inOthers(f.label(), f.Titles)).with("description", inOthers(f.Description, f.Descriptions))
+	v = v.with("propertyID", f.RDFType).with("unitText", f.Unit)
 	if s := f.Statistics; s != nil && s.Of == "number" && s.Histogram != nil {
 		if low, high := asNumber(s.Min), asNumber(s.Max); low != "" && high != "" {
 			v = append(v, property{"minValue", low}, property{"maxValue", high})
