@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/object"
 )
 
@@ -33,6 +34,9 @@ type CommitResult struct {
 	Message  string
 	First    bool // the branch had no commit before
 	Recorded []Recorded
+	// Package is the datapackage.json that was recorded if it is another than before,
+	// else nil.
+	Package *datapackage.Package
 }
 
 // Commit records the folder as a new commit, signed by this device, on the
@@ -128,7 +132,11 @@ func (r *Repo) commit(ctx context.Context, o CommitOptions, merging *mergeState)
 			return nil, err
 		}
 	}
-	return &CommitResult{ID: id, Branch: head.Branch.Short(), Message: o.Message, First: head.Commit.IsZero(), Recorded: s.recorded}, nil
+	res := &CommitResult{ID: id, Branch: head.Branch.Short(), Message: o.Message, First: head.Commit.IsZero(), Recorded: s.recorded}
+	if s.result.files[datapackage.FileName].ID != base.files[datapackage.FileName].ID {
+		res.Package = s.pkg
+	}
+	return res, nil
 }
 
 // validatesCommit reports whether the settings have a commit validated: as all are,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/constl/constl/internal/describe"
 	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/object"
@@ -136,7 +137,8 @@ func (a *app) commitCommand() *cli.Command {
 			"row; their types and keys are written to datapackage.json, where you can change them.\n" +
 			"Where a column that is described there is gone and others are new, you are asked whether it was\n" +
 			"renamed; --renamed answers that.\n" +
-			"JSON: {\"commit\", \"branch\", \"tables\":[{\"path\",\"rows\",\"key\",\"fields\":[{\"name\",\"type\"}]}], \"notes\"}",
+			"JSON: {\"commit\", \"branch\", \"tables\":[{\"path\",\"rows\",\"key\",\"fields\":[{\"name\",\"type\"}]}], \"notes\",\n" +
+			"\"problems\": as of constl describe}",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "what changed and why, in `WORDS`"},
 			&cli.StringSliceFlag{Name: "renamed", Usage: "say that a column has another name now, as `\"OLD=NEW\"`, and what is said of it follows; or none"},
@@ -179,6 +181,9 @@ func runCommit(c *command) error {
 			return c.printJSON(commitJSON(res))
 		}
 		c.printCommit(res)
+		for _, p := range problemsOf(res) {
+			c.note("note: datapackage.json: %s: %s\n", p.Where, p.Text)
+		}
 		c.noteMaintainer(r, refs.Name(refs.HeadsPrefix+res.Branch))
 		return nil
 	})
@@ -210,13 +215,23 @@ type tableJSON struct {
 	Fields []fieldJSON `json:"fields"`
 }
 
+// problemsOf returns what a new datapackage.json states and cannot be right.
+func problemsOf(res *repo.CommitResult) []describe.Problem {
+	if res.Package == nil {
+		return nil
+	}
+	return describe.Check(res.Package)
+}
+
 func commitJSON(res *repo.CommitResult) any {
 	out := struct {
 		Commit object.ID         `json:"commit"`
 		Branch string            `json:"branch"`
 		Tables []tableJSON       `json:"tables"`
 		Notes  map[string]string `json:"notes,omitempty"`
-	}{res.ID, res.Branch, []tableJSON{}, make(map[string]string)}
+
+		Problems []describe.Problem `json:"problems"`
+	}{res.ID, res.Branch, []tableJSON{}, make(map[string]string), notNil(problemsOf(res))}
 	for _, rec := range res.Recorded {
 		if rec.Note != "" {
 			out.Notes[rec.Path] = rec.Note

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/constl/constl/internal/datapackage"
@@ -26,6 +28,8 @@ func schemaSetFlags() []cli.Flag {
 		&cli.StringFlag{Name: "decimal-char", Usage: "set: what stands before decimals, as ,"},
 		&cli.StringFlag{Name: "minimum", Usage: "set: the least value allowed"},
 		&cli.StringFlag{Name: "maximum", Usage: "set: the greatest value allowed"},
+		&cli.StringFlag{Name: "min-length", Usage: "set: the fewest characters allowed"},
+		&cli.StringFlag{Name: "max-length", Usage: "set: the most characters allowed"},
 		&cli.StringFlag{Name: "pattern", Usage: "set: the pattern (XML Schema) that every text must have"},
 		&cli.StringSliceFlag{Name: "enum", Usage: "set: all values allowed, as male,female"},
 		&cli.StringFlag{Name: "required", Usage: "set: `yes` or no"},
@@ -222,7 +226,8 @@ func fieldTypes() []string {
 }
 
 func (c *command) setConstraints(t *repo.TableState, field string) error {
-	for _, flag := range []string{"required", "unique", "minimum", "maximum", "pattern", "enum"} {
+	keys := map[string]string{"min-length": "minLength", "max-length": "maxLength"}
+	for _, flag := range []string{"required", "unique", "minimum", "maximum", "min-length", "max-length", "pattern", "enum"} {
 		if !c.IsSet(flag) {
 			continue
 		}
@@ -239,12 +244,17 @@ func (c *command) setConstraints(t *repo.TableState, field string) error {
 			if text == "yes" {
 				v = true
 			}
+		case keys[flag] != "":
+			if n, err := strconv.Atoi(text); err != nil || n < 0 {
+				return usage("constl schema set "+t.Path+"."+field+" --"+flag+" 10", "expected --%s and a number of characters, found %q", flag, text)
+			}
+			v = json.Number(text)
 		case flag != "pattern" && isNumber(text):
 			v = json.Number(text)
 		default:
 			v = text
 		}
-		if !t.Said.SetConstraint(field, flag, v) {
+		if !t.Said.SetConstraint(field, cmp.Or(keys[flag], flag), v) {
 			return fmt.Errorf("datapackage.json does not list the field %s of %s", field, t.Path)
 		}
 	}
