@@ -46,6 +46,9 @@ var (
 	ErrInvalidURL = errors.New("refs: invalid address")
 	// ErrInvalidIdentity says that an identity breaks a rule of its kind.
 	ErrInvalidIdentity = errors.New("refs: invalid identity")
+	// ErrInvalidContact says that something is no contact of a peer: it breaks a rule of
+	// FORMAT.md §7.2.
+	ErrInvalidContact = errors.New("refs: invalid contact of a peer")
 	// ErrInvalidStatement says that a statement breaks a rule of its kind.
 	ErrInvalidStatement = errors.New("refs: invalid statement")
 

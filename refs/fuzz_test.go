@@ -39,6 +39,22 @@ func FuzzDecodeSignedIdentity(f *testing.F) {
 	})
 }
 
+func FuzzDecodeContact(f *testing.F) {
+	seeds(f, "contact")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := DecodeContact(data)
+		if err != nil {
+			if !errors.Is(err, ErrInvalidContact) {
+				checkRefusal(t, err)
+			}
+			return
+		}
+		if !bytes.Equal(c.Encode(), data) {
+			t.Fatal("another encoding")
+		}
+	})
+}
+
 func FuzzDecodeIdentity(f *testing.F) {
 	for _, id := range []*Identity{fullIdentity(), firstIdentity(1, person("Ana", testKey(1)))} {
 		o, err := id.Object()

@@ -108,6 +108,11 @@ func allVectors(t testing.TB) *vectors {
 		v.add(name, next.Encode())
 	}
 	v.addProposal(t, c)
+	contact, err := SignContact(c.Dataset(), []Address{{eve.PeerID(), "192.0.2.9", 7420}, {eve.PeerID(), "bees.example.org", 7420}}, testTime, eve)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.add("contact", contact.Encode())
 	return v
 }
 

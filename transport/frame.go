@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/constl/constl/object"
+	"github.com/constl/constl/refs"
 )
 
 // frameType is the first byte of a frame (PROTOCOL.md §2).
@@ -35,7 +36,8 @@ const (
 	frameEnd       frameType = 0x1e
 	frameError     frameType = 0x1f
 
-	frameDraft frameType = 0x80 // an identity with too few signatures
+	frameDraft   frameType = 0x80 // an identity with too few signatures
+	frameContact frameType = 0x82 // where another peer serves the dataset
 
 	// frameIgnorable is the first of the types that a receiver skips if it does not know them.
 	frameIgnorable frameType = 0x80
@@ -75,6 +77,8 @@ func (t frameType) String() string {
 		return "error"
 	case frameDraft:
 		return "draft"
+	case frameContact:
+		return "contact"
 	}
 	return fmt.Sprintf("type 0x%02x", byte(t))
 }
@@ -99,6 +103,8 @@ func (t frameType) limit() (int, bool) {
 		return maxObjectFrame, true
 	case frameWant:
 		return maxWantFrame, true
+	case frameContact:
+		return refs.MaxContact, true
 	case framePair, framePaired, frameResult, frameEnd, frameError:
 		return maxControlFrame, true
 	}
@@ -391,7 +397,7 @@ func (f *frameReader) next() (frameType, []byte, error) {
 		if err := f.guest.admit(t, size); err != nil {
 			return 0, nil, err
 		}
-		if t < frameIgnorable || t == frameDraft {
+		if t < frameIgnorable || t == frameDraft || t == frameContact {
 			body, err := readBody(f.r, size)
 			return t, body, err
 		}

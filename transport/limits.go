@@ -23,6 +23,7 @@ const (
 	MaxPatterns   = 64      // patterns of refs in one request
 	MaxIdentities = refs.MaxIdentityVersions
 	MaxProofs     = 256      // equivocations in one answer
+	MaxContacts   = 16       // contacts in one answer
 	MaxOffer      = 64 << 20 // bytes of the identities, statements and equivocations of one answer
 	maxErrorText  = 1 << 10  // bytes
 	maxExtensions = 16

@@ -23,9 +23,14 @@ type Local struct {
 	Room func(bytes int64) error
 	// Proposals says which proposals are taken; nil takes none.
 	Proposals *Proposals
+	// Book knows who else serves the dataset; nil knows nobody.
+	Book ContactBook
 }
 
-var _ PeerDataset = (*Local)(nil)
+var (
+	_ PeerDataset = (*Local)(nil)
+	_ ContactBook = (*Local)(nil)
+)
 
 // MaintainersOnly accepts a push if the peer and everybody whose statements it
 // brings are maintainers. Who is to become one may bring their signature under
@@ -191,6 +196,22 @@ func peel(ctx context.Context, r object.Reader, id object.ID) (object.ID, error)
 		id = links[0]
 	}
 	return object.ID{}, nil
+}
+
+// Contacts implements [ContactBook].
+func (l *Local) Contacts(ctx context.Context) ([]*refs.Contact, error) {
+	if l.Book == nil {
+		return nil, nil
+	}
+	return l.Book.Contacts(ctx)
+}
+
+// Meet implements [ContactBook].
+func (l *Local) Meet(ctx context.Context, own *refs.Contact) error {
+	if l.Book == nil {
+		return nil
+	}
+	return l.Book.Meet(ctx, own)
 }
 
 // Receive implements [Dataset].

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/constl/constl/object"
@@ -184,6 +185,27 @@ func decodeIDs(d *object.Decoder, limit int) []object.ID {
 	return ids
 }
 
+// contact returns what the client says of where it serves the dataset; nil is nothing.
+// It fails if that is not of the client itself.
+func (m *syncMessage) contact(peer refs.PeerID) (*refs.Contact, error) {
+	for _, x := range m.extensions {
+		if x.tag != tagContact {
+			continue
+		}
+		c, err := refs.DecodeContact(x.data)
+		switch {
+		case errors.Is(err, refs.ErrNewerFormat):
+			return nil, nil
+		case err != nil:
+			return nil, err
+		case c.Peer() != peer || c.Dataset() != m.dataset:
+			return nil, fmt.Errorf("%w: a contact of %s for %s", refs.ErrUntrusted, c.Peer().Short(), c.Dataset().Short())
+		}
+		return c, nil
+	}
+	return nil, nil
+}
+
 // wantMessage is the body of a want frame (PROTOCOL.md §3.2).
 type wantMessage struct {
 	flags      uint64
@@ -298,8 +320,11 @@ type resultMessage struct {
 	extensions []extension
 }
 
-// tagRemark is the tag of a result's extension that tells people more.
-const tagRemark = 1
+// The tags of extensions.
+const (
+	tagContact = 1 // of a sync: the client's own contact
+	tagRemark  = 1 // of a result: what it tells people
+)
 
 func (m *resultMessage) encode() []byte {
 	var e object.Encoder

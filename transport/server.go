@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -211,6 +212,9 @@ func (r *serving) sync(ctx context.Context, body []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := r.meet(ctx, ds, m); err != nil {
+		return err
+	}
 	r.stats.Rounds++
 	statements, err := r.sendOffer(ctx, ds, identities, m)
 	if err != nil {
@@ -230,6 +234,36 @@ func (r *serving) sync(ctx context.Context, body []byte) error {
 	return r.answerWants(ctx, ds)
 }
 
+// meet takes what the client says of where it serves the dataset itself.
+func (r *serving) meet(ctx context.Context, ds Dataset, m *syncMessage) error {
+	own, err := m.contact(r.peer)
+	if err != nil {
+		return badRequest(err)
+	}
+	book, ok := ds.(ContactBook)
+	if own == nil || !ok {
+		return nil
+	}
+	if err := book.Meet(ctx, own); err != nil {
+		return fmt.Errorf("noting where a peer serves: %w", err)
+	}
+	return nil
+}
+
+// contacts returns who else serves the dataset, but for the peer itself.
+func (r *serving) contacts(ctx context.Context, ds Dataset) ([]*refs.Contact, error) {
+	book, ok := ds.(ContactBook)
+	if !ok {
+		return nil, nil
+	}
+	list, err := book.Contacts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading contacts: %w", err)
+	}
+	list = slices.DeleteFunc(list, func(c *refs.Contact) bool { return c.Peer() == r.peer })
+	return list[:min(len(list), MaxContacts)], nil
+}
+
 // sendOffer sends what the peer lacks of identities, statements and proofs, and
 // returns the statements that it sent.
 func (r *serving) sendOffer(
@@ -247,9 +281,14 @@ func (r *serving) sendOffer(
 	if err != nil {
 		return nil, fmt.Errorf("reading drafts of the identity: %w", err)
 	}
+	contacts, err := r.contacts(ctx, ds)
+	if err != nil {
+		return nil, err
+	}
 	known := min(m.identities, uint64(len(identities)))
 	err = r.c.writeOffer(&Offer{
 		Identities: identities[known:], Statements: statements, Proofs: proofs[:min(len(proofs), MaxProofs)], Drafts: drafts,
+		Contacts: contacts,
 	})
 	return statements, streamError(ctx, "sending statements", err)
 }
@@ -273,6 +312,11 @@ func (c *conn) writeOffer(o *Offer) error {
 	}
 	if err := c.writeDrafts(o.Drafts); err != nil {
 		return err
+	}
+	for _, v := range o.Contacts {
+		if err := c.writeFrame(frameContact, v.Encode()); err != nil {
+			return err
+		}
 	}
 	if err := c.writeFrame(frameEnd, (&endMessage{}).encode()); err != nil {
 		return err

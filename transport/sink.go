@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,6 +21,8 @@ type Offer struct {
 	// Drafts are next versions of the identity that too few have signed, and versions
 	// that prove that it has two histories.
 	Drafts []*refs.SignedIdentity
+	// Contacts say where others serve the dataset, as they say themselves.
+	Contacts []*refs.Contact
 }
 
 // Plan says what is to be complete before an offer is taken.
@@ -86,6 +89,16 @@ type PeerDataset interface {
 	Dataset
 	// For returns the dataset as the peer may see it.
 	For(peer refs.PeerID) Dataset
+}
+
+// ContactBook knows where peers serve a dataset. Its methods are safe for use by
+// several goroutines at once.
+type ContactBook interface {
+	// Contacts returns those that may be used and passed on, the newest first. The
+	// first [MaxContacts] are sent.
+	Contacts(ctx context.Context) ([]*refs.Contact, error)
+	// Meet takes what a peer says of itself.
+	Meet(ctx context.Context, own *refs.Contact) error
 }
 
 // Dataset is what a server serves. Its methods are safe for use by several
@@ -158,7 +171,7 @@ type offerReader struct {
 // add takes a frame and reports whether it was one of an offer.
 func (r *offerReader) add(t frameType, body []byte) (bool, error) {
 	switch t {
-	case frameIdentity, frameStatement, frameProof, frameDraft:
+	case frameIdentity, frameStatement, frameProof, frameDraft, frameContact:
 	default:
 		return false, nil
 	}
@@ -187,12 +200,14 @@ func (r *offerReader) add(t frameType, body []byte) (bool, error) {
 		if v, err = refs.DecodeSignedIdentity(body); err == nil {
 			r.offer.Drafts = append(r.offer.Drafts, v)
 		}
+	case frameContact:
+		err = r.contact(body)
 	}
 	if err != nil {
 		return true, fmt.Errorf("the peer's %s: %w", t, err)
 	}
 	if len(r.offer.Identities) > MaxIdentities || len(r.offer.Statements) > MaxLogs || len(r.offer.Proofs) > MaxProofs ||
-		len(r.offer.Drafts) > refs.MaxDrafts {
+		len(r.offer.Drafts) > refs.MaxDrafts || len(r.offer.Contacts) > MaxContacts {
 		return true, protocolError("more identities or statements than are allowed")
 	}
 	for _, s := range r.offer.Statements[max(0, len(r.offer.Statements)-1):] {
@@ -201,4 +216,19 @@ func (r *offerReader) add(t frameType, body []byte) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// contact takes a contact. One of a newer kind is only a hint that is missed.
+func (r *offerReader) contact(body []byte) error {
+	c, err := refs.DecodeContact(body)
+	if errors.Is(err, refs.ErrNewerFormat) {
+		return nil
+	}
+	if err == nil && c.Dataset() != r.offer.Dataset {
+		err = refs.ErrWrongDataset
+	}
+	if err == nil {
+		r.offer.Contacts = append(r.offer.Contacts, c)
+	}
+	return err
 }

@@ -38,6 +38,8 @@ type SyncRequest struct {
 	// Flat asks the first answer to hold only what the refs point to and the history
 	// of commits. It is for a sink whose plan says what comes next.
 	Flat bool
+	// Own, if not nil, says where this device serves the dataset itself; the peer tells others.
+	Own *refs.Contact
 	// Resume says that an earlier exchange was cut and left objects behind. It costs
 	// one more round trip, and nothing that is held comes again.
 	Resume bool
@@ -54,6 +56,9 @@ type SyncOptions struct {
 	// Progress, if not nil, is called after each object, by one goroutine at a
 	// time. It should return at once.
 	Progress func(Progress)
+	// Met, if not nil, is told who else serves the dataset, as far as the peer knows,
+	// before any object comes.
+	Met func(contacts []*refs.Contact)
 	// More, if not nil, opens a further stream, over a connection of its own, to the
 	// same peer or to another that has the dataset. It is called, by one
 	// goroutine at a time, only while so much is left to bring that it is worth the while. An error that wraps
@@ -142,6 +147,9 @@ func (s *syncing) message() *syncMessage {
 		wants:      s.req.Wants,
 		haves:      s.req.Haves[:min(len(s.req.Haves), MaxHaves)],
 	}
+	if s.req.Own != nil {
+		m.extensions = []extension{{tagContact, s.req.Own.Encode()}}
+	}
 	if s.withoutObjects() {
 		m.flags |= flagNoObjects
 	}
@@ -177,6 +185,9 @@ func (s *syncing) run(ctx context.Context) error {
 	s.result.Stats.Rounds = 1
 	if err := s.ask(ctx); err != nil {
 		return err
+	}
+	if s.o.Met != nil && len(s.result.Offer.Contacts) > 0 {
+		s.o.Met(s.result.Offer.Contacts)
 	}
 	if s.sink == nil {
 		return nil // statements were all that was asked for

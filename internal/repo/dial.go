@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/constl/constl/object/durable"
@@ -22,6 +23,8 @@ import (
 // everything has come: one goes on where another stopped.
 func (r *Repo) exchange(ctx context.Context, url refs.URL, key *refs.Key, req *transport.SyncRequest, sink transport.Sink) (transport.Stats, error) {
 	var sum transport.Stats
+	req.Own = r.ownContact(url.Dataset, key)
+	book := r.contacts(url.Dataset, key.PeerID())
 	err := r.dial(ctx, url, key, req.Opening, func(a refs.Address, conn link.Conn) error {
 		stream, err := conn.OpenStream(ctx)
 		if err != nil {
@@ -30,6 +33,7 @@ func (r *Repo) exchange(ctx context.Context, url refs.URL, key *refs.Key, req *t
 		before := sum
 		res, err := transport.Sync(ctx, stream, req, sink, &transport.SyncOptions{
 			Progress: func(p transport.Progress) { r.o.Progress("receiving objects", before.BytesIn+p.Bytes, 0) },
+			Met:      func(list []*refs.Contact) { _ = book.add(list...) }, // a help alone
 			More:     r.further(url, a, key).open,
 		})
 		sum.Add(res.Stats)
@@ -39,7 +43,7 @@ func (r *Repo) exchange(ctx context.Context, url refs.URL, key *refs.Key, req *t
 	return sum, err
 }
 
-// dial connects to the peers of an address, one after the other, until use returns
+// dial connects to the peers of an address, and then to some of whom these told, one after the other, until use returns
 // without an error for which another peer may make up. opening returns what use will
 // write first and what a peer may get more than once; it may be nil. If no peer does, and
 // some are busy, it waits and begins anew.
@@ -49,7 +53,8 @@ func (r *Repo) dial(ctx context.Context, url refs.URL, key *refs.Key, opening fu
 
 func (r *Repo) dialEach(ctx context.Context, url refs.URL, key *refs.Key, opening func() []byte, use func(refs.Address, link.Conn) error) error {
 	var failed []error
-	for _, a := range url.Peers {
+	peers := append(slices.Clone(url.Peers), r.met(url, key.PeerID())...)
+	for _, a := range peers[:min(len(peers), len(url.Peers)+metTries)] {
 		if a.Host == "" {
 			failed = append(failed, fmt.Errorf("%w: the address of %s is not known", link.ErrUnreachable, a.Peer.Short()))
 			continue
@@ -69,6 +74,9 @@ func (r *Repo) dialEach(ctx context.Context, url refs.URL, key *refs.Key, openin
 	}
 	return errors.Join(failed...)
 }
+
+// metTries is how many peers are tried that an address does not name.
+const metTries = 4
 
 // another reports whether the error says nothing about what another peer would do.
 func another(err error) bool {

@@ -12,6 +12,7 @@
 //	remotes.json what was last seen at each remote
 //	proposals.json  what was noted of proposals: when they came, who took ours
 //	serving.json under which addresses the dataset is being served
+//	contacts.json where others serve it, as they have signed
 //	stat         hashes of unchanged files, by their stamps; only a saving
 //	traces/      where row groups stand in large tables' files; only a saving
 //	cloning      the id of a dataset whose clone is not complete yet

@@ -17,18 +17,20 @@ import (
 )
 
 // further opens the streams of an exchange besides its first: to the other peers of
-// the address, each once, and then to the first one again.
+// the address and those of whom peers told, each once, and then to the first one again.
 type further struct {
 	r       *Repo
 	key     *refs.Key
+	url     refs.URL
 	others  []refs.Address
+	asked   bool // whether those are among the others of whom peers told
 	first   refs.Address
 	carrier reach.Carrier // the next for the first peer
 	noTCP   bool
 }
 
 func (r *Repo) further(url refs.URL, first refs.Address, key *refs.Key) *further {
-	f := &further{r: r, key: key, first: first, carrier: reach.TCP}
+	f := &further{r: r, key: key, url: url, first: first, carrier: reach.TCP}
 	for _, a := range url.Peers {
 		if a.Host != "" && a.Peer != first.Peer {
 			f.others = append(f.others, a)
@@ -53,6 +55,14 @@ func (f *further) open(ctx context.Context) (io.ReadWriteCloser, error) {
 }
 
 func (f *further) next(ctx context.Context) (*onlyStream, error) {
+	if !f.asked {
+		f.asked = true
+		for _, a := range f.r.met(f.url, f.key.PeerID()) {
+			if a.Peer != f.first.Peer {
+				f.others = append(f.others, a)
+			}
+		}
+	}
 	if len(f.others) > 0 {
 		a := f.others[0]
 		f.others = f.others[1:]

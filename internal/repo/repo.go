@@ -43,6 +43,8 @@ const (
 
 	proposalsFile = "proposals.json"
 	servingName   = "serving.json"
+	// contactsFile says where peers serve the dataset. It is a help alone.
+	contactsFile = "contacts.json"
 )
 
 // DefaultBranch is the first branch of a new dataset.

@@ -89,7 +89,11 @@ func (r *Repo) Shared(ctx context.Context, o *ShareOptions) (transport.Dataset, 
 	if err := h.settle(ctx); err != nil {
 		return nil, err
 	}
-	local := &transport.Local{Store: r.store.Store, Refs: r.refs}
+	book, err := r.book(ctx)
+	if err != nil {
+		return nil, err
+	}
+	local := &transport.Local{Store: r.store.Store, Refs: r.refs, Book: book}
 	local.Room = func(bytes int64) error { return roomAt(r.Dir, bytes, h.o.DiskFloor) }
 	if h.o.Proposals == ProposalsNone {
 		return local, nil

@@ -41,11 +41,42 @@ func (r *Repo) SmallTicket(ctx context.Context, peers []refs.Address, fits func(
 // servingFile is what is noted while the dataset is served.
 type servingFile struct {
 	Peers []string `json:"peers"`
+	// Unlisted says that other peers are not to be told.
+	Unlisted bool `json:"unlisted,omitempty"`
+}
+
+func (f *servingFile) addresses() ([]refs.Address, error) {
+	var list []refs.Address
+	for _, text := range f.Peers {
+		a, err := refs.ParseAddress(text)
+		if err != nil {
+			return nil, fmt.Errorf("reading the addresses: %w: %s: %w", object.ErrCorrupt, servingName, err)
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}
+
+// readServing returns nil if the dataset is not served.
+func (r *Repo) readServing() (*servingFile, error) {
+	data, err := os.ReadFile(r.path(servingName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the addresses: %w", err)
+	}
+	file := &servingFile{}
+	if err := json.Unmarshal(data, file); err != nil {
+		return nil, fmt.Errorf("reading the addresses: %w: %s: %w", object.ErrCorrupt, servingName, err)
+	}
+	return file, nil
 }
 
 // NoteServing notes under which addresses this dataset is served, for
-// [Repo.KnownPeers]; none ends it.
-func (r *Repo) NoteServing(peers []refs.Address) error {
+// [Repo.KnownPeers]; none ends it. Peers from which something is fetched meanwhile are told, and
+// tell others, unless the addresses are unlisted.
+func (r *Repo) NoteServing(peers []refs.Address, unlisted bool) error {
 	name := r.path(servingName)
 	if len(peers) == 0 {
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -53,7 +84,7 @@ func (r *Repo) NoteServing(peers []refs.Address) error {
 		}
 		return nil
 	}
-	var file servingFile
+	file := servingFile{Unlisted: unlisted}
 	for _, p := range peers {
 		file.Peers = append(file.Peers, p.String())
 	}
@@ -65,24 +96,14 @@ func (r *Repo) NoteServing(peers []refs.Address) error {
 }
 
 // KnownPeers returns where the dataset can be had: under which addresses it is
-// served here, and those of the remotes.
+// served here, and those of the remotes and of peers of whom these told.
 func (r *Repo) KnownPeers() (here, elsewhere []refs.Address, err error) {
-	data, err := os.ReadFile(r.path(servingName))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("reading the addresses: %w", err)
+	file, err := r.readServing()
+	if err == nil && file != nil {
+		here, err = file.addresses()
 	}
-	if err == nil {
-		var file servingFile
-		if err := json.Unmarshal(data, &file); err != nil {
-			return nil, nil, fmt.Errorf("reading the addresses: %w: %s: %w", object.ErrCorrupt, servingName, err)
-		}
-		for _, text := range file.Peers {
-			a, err := refs.ParseAddress(text)
-			if err != nil {
-				return nil, nil, fmt.Errorf("reading the addresses: %w: %s: %w", object.ErrCorrupt, servingName, err)
-			}
-			here = append(here, a)
-		}
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, s := range r.settings.All() {
 		if _, ok := settings.RemoteName(s[0]); !ok {
@@ -98,5 +119,10 @@ func (r *Repo) KnownPeers() (here, elsewhere []refs.Address, err error) {
 			}
 		}
 	}
-	return here, elsewhere, nil
+	dataset, err := r.DatasetID()
+	if err != nil {
+		return nil, nil, err
+	}
+	url := refs.URL{Dataset: dataset, Peers: slices.Concat(here, elsewhere)}
+	return here, append(elsewhere, r.met(url, refs.PeerID{})...), nil
 }

@@ -34,6 +34,7 @@ func (a *app) serveCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", Value: ":7420", Usage: "the `ADDR`ess HOST:PORT to listen on, UDP and TCP; port 0 takes a free one"},
 			&cli.StringSliceFlag{Name: "dataset", Usage: "serve the dataset in `DIR` (may be repeated; default: the one here)"},
+			&cli.BoolFlag{Name: "unlisted", Usage: "keep the peers that you fetch from meanwhile from telling others this address"},
 			&cli.StringFlag{Name: "accept-proposals", Usage: "`POLICY`: ask, valid, append-only or none"},
 			&cli.IntFlag{Name: "max-proposals", Value: 8, Usage: "take at most `N` proposals of one device that have no answer"},
 			&cli.StringFlag{Name: "max-proposal-bytes", Value: "16MB", Usage: "of at most this `SIZE` in all, uncompressed"},
@@ -94,7 +95,7 @@ func runServe(c *command) error {
 	<-c.ctx().Done()
 	c.note("Stopping\n")
 	for _, r := range served {
-		if err := r.NoteServing(nil); err != nil {
+		if err := r.NoteServing(nil, false); err != nil {
 			c.note("warning: %s\n", err)
 		}
 	}
@@ -164,7 +165,7 @@ func (c *command) announce(server *repo.Server, served []*repo.Repo) error {
 		if err != nil {
 			return err
 		}
-		if err := r.NoteServing(peers); err != nil {
+		if err := r.NoteServing(peers, c.Bool("unlisted")); err != nil {
 			return err
 		}
 		if c.asJSON() {
