@@ -12,7 +12,9 @@
 // device for one copy are a log, named by a [LogID]. Only the newest statement of
 // a log counts. A lower sequence is never accepted (rollback), and two statements
 // that cannot both belong to one log are kept as an [Equivocation], whose refs
-// nobody uses until a new version of the identity settles the matter.
+// nobody uses until a new version of the identity settles the matter. Two next
+// versions that both found enough signatures give the identity two histories: one is
+// followed, the other kept as a [Fork], and people decide.
 //
 // A [Store] keeps all of this in a folder of the dataset. It makes this copy's own
 // statements by compare-and-swap ([Store.Update]), takes in those of others after

@@ -349,5 +349,30 @@ func (r *Repo) Maintains(ctx context.Context, branch refs.Name) (bool, error) {
 		return false, err
 	}
 	person, known := chain.Current().Person(speaker)
-	return known && chain.Current().Rule(branch).MaySign(person), nil
+	if !known || !chain.Current().Rule(branch).MaySign(person) {
+		return false, nil
+	}
+	held, err := r.Held(ctx)
+	return held == "", err
+}
+
+// Held returns the log by which this device has signed two histories: nothing that it
+// says counts until the maintainers settle that (see [Repo.SettleLog]). It is "" if
+// there is none.
+func (r *Repo) Held(ctx context.Context) (log string, err error) {
+	speaker, err := r.speaker(ctx)
+	if err != nil {
+		return "", err
+	}
+	view, err := r.refs.View(ctx)
+	if err != nil {
+		return "", err
+	}
+	peer := view.Peer(speaker)
+	for _, l := range peer.Logs {
+		if peer.Listed && l.Held && l.Proof != nil {
+			return l.ID.String(), nil
+		}
+	}
+	return "", nil
 }

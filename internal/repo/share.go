@@ -137,8 +137,14 @@ func (h *hub) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		held, err := h.r.Held(ctx)
+		if err != nil {
+			return err
+		}
 		rule := chain.Current().Rule(branch)
 		switch {
+		case held != "":
+			return fmt.Errorf("%w: this device has signed two different histories, which a maintainer must settle first", ErrNotMaintainer)
 		case head.Branch == "":
 			return fmt.Errorf("%w to accept proposals into", ErrDetached)
 		case !may:

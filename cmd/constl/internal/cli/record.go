@@ -100,6 +100,11 @@ func (c *command) noteMaintainer(r *repo.Repo, branch refs.Name) {
 	if ok, err := r.Maintains(c.ctx(), branch); err != nil || ok {
 		return // without a key it is the commit that says so
 	}
+	if held, err := r.Held(c.ctx()); err == nil && held != "" {
+		c.note("  this device's key has signed two different histories, here and elsewhere: nothing that it signs counts until a\n"+
+			"  maintainer settles that: constl maintainer settle %s\n  If you do not know where, somebody else has your key: constl key rotate\n", held)
+		return
+	}
 	if former, err := r.FormerKey(c.ctx()); err == nil && former != nil {
 		c.note("  this dataset knows this device by its old key; tell it the new one: constl key rotate\n")
 		return
