@@ -18,6 +18,9 @@ type DiffOptions struct {
 	// Columns holds the ids of the fields whose cells are compared in rows that both
 	// tables have; nil stands for all. It changes nothing about how rows are matched.
 	Columns []string
+	// NoKeys leaves the keys out of the changes, and so their columns unread where no
+	// row was added or deleted.
+	NoKeys bool
 	// Workers is the number of goroutines that decode; 0 is one per processor.
 	Workers int
 }
@@ -43,6 +46,7 @@ type Diff struct {
 	cells   []fieldPair // those of common whose cells are compared
 	keyPart []fieldPair // those by which rows are matched
 	workers int
+	noKeys  bool
 	seed    maphash.Seed
 
 	blocks  []block
@@ -72,7 +76,7 @@ type Change struct {
 	Kind ChangeKind
 	RowA int64    // the row's number in a, from 0, or -1
 	RowB int64    // the row's number in b, from 0, or -1
-	Key  [][]byte // texts of the Diff's key fields; nil without a key
+	Key  [][]byte // texts of the Diff's key fields; nil without a key, or if none were asked for
 	// Row holds the row's cells as b has them if it was added, as a has them if it
 	// was deleted; nil if it was modified.
 	Row [][]byte
@@ -128,7 +132,7 @@ func Compare(ctx context.Context, a, b *Table, o *DiffOptions) (*Diff, error) {
 	if o == nil {
 		o = &DiffOptions{}
 	}
-	d := &Diff{a: a, b: b, workers: o.Workers, seed: maphash.MakeSeed()}
+	d := &Diff{a: a, b: b, workers: o.Workers, noKeys: o.NoKeys, seed: maphash.MakeSeed()}
 	d.compareSchemas()
 	d.cells = d.common
 	if o.Columns != nil {

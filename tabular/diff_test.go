@@ -429,3 +429,30 @@ func TestDiffEndsEarly(t *testing.T) {
 		t.Errorf("%d changes", n)
 	}
 }
+
+// Without keys the changes are the same, but for these.
+func TestDiffWithoutKeyTexts(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		a, b := drawEdits(rt, true)
+		store := newStore()
+		ta, tb := a.build(t, store, 5000, nil), b.build(t, store, 5000, nil)
+		with, err := Compare(t.Context(), ta, tb, nil)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		without, err := Compare(t.Context(), ta, tb, &DiffOptions{NoKeys: true})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		want, wantCounts := changesOf(t, with)
+		got, counts := changesOf(t, without)
+		if diff := gocmp.Diff(want, got); diff != "" || counts != wantCounts {
+			rt.Fatalf("(-with +without):\n%s", diff)
+		}
+		for c, err := range without.Changes(t.Context(), nil) {
+			if err != nil || c.Key != nil {
+				rt.Fatalf("%+v, %v", c, err)
+			}
+		}
+	})
+}

@@ -202,12 +202,13 @@ func (w *blockDiff) emit() error {
 }
 
 func (w *blockDiff) modified(i, j int, cells []CellChange) error {
-	key, err := w.b.row(w.ctx, j, columnsB(w.d.keyPart))
-	if err != nil {
-		return err
+	c := Change{Kind: RowModified, RowA: w.a.number(i), RowB: w.b.number(j), Cells: cells}
+	var err error
+	if !w.d.noKeys {
+		c.Key, err = w.b.row(w.ctx, j, columnsB(w.d.keyPart))
 	}
-	w.result.add(Change{Kind: RowModified, RowA: w.a.number(i), RowB: w.b.number(j), Key: key, Cells: cells})
-	return nil
+	w.result.add(c)
+	return err
 }
 
 func (w *blockDiff) added(j int) error {
@@ -219,7 +220,7 @@ func (w *blockDiff) added(j int) error {
 	c := Change{Kind: RowAdded, RowA: -1, RowB: number}
 	var err error
 	c.Row, err = w.b.row(w.ctx, j, allColumns(w.d.b.width))
-	if w.d.Key != nil && err == nil {
+	if w.d.Key != nil && !w.d.noKeys && err == nil {
 		c.Key, err = w.b.row(w.ctx, j, columnsB(w.d.keyPart))
 	}
 	w.result.add(c)
@@ -237,7 +238,7 @@ func (w *blockDiff) deleted(i int) error {
 	c := Change{Kind: RowDeleted, RowA: number, RowB: -1}
 	var err error
 	c.Row, err = w.a.row(w.ctx, i, allColumns(w.d.a.width))
-	if w.d.Key != nil && err == nil {
+	if w.d.Key != nil && !w.d.noKeys && err == nil {
 		c.Key, err = w.a.row(w.ctx, i, columnsA(w.d.keyPart))
 	}
 	w.result.add(c)
@@ -385,6 +386,9 @@ func (d *Diff) diffStrayBatch(ctx context.Context, batch []strayPair) (*blockRes
 			}
 		}
 		for _, key := range d.keyPart {
+			if d.noKeys {
+				break
+			}
 			c.Key = append(c.Key, bs[i][slices.Index(d.common, key)])
 		}
 		r.add(c)

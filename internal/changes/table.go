@@ -23,6 +23,8 @@ type Options struct {
 	// Columns holds the ids of the fields whose cells are compared where rows are
 	// matched by a key; nil stands for all.
 	Columns []string
+	// NoKeys leaves the keys out of the rows.
+	NoKeys bool
 }
 
 // Table is the difference between two versions of a table. Its methods read from
@@ -80,7 +82,7 @@ func Compare(ctx context.Context, path string, old, next *tabular.Table, o *Opti
 func (t *Table) compare(ctx context.Context, o *Options) error {
 	var how tabular.DiffOptions
 	if o != nil {
-		how.Columns = o.Columns
+		how.Columns, how.NoKeys = o.Columns, o.NoKeys
 	}
 	if o != nil && o.Key != nil {
 		for _, s := range []*tabular.Schema{t.Old.Schema, t.New.Schema} {

@@ -328,5 +328,5 @@ func (r *Repo) before(ctx context.Context, child, parent object.ID, path string,
 
 // compareColumns compares two versions of a table, in the fields of the given ids.
 func compareColumns(ctx context.Context, path string, old, next *tabular.Table, ids []string) (*changes.Table, error) {
-	return changes.Compare(ctx, path, old, next, &changes.Options{Columns: ids})
+	return changes.Compare(ctx, path, old, next, &changes.Options{Columns: ids, NoKeys: true})
 }

@@ -175,15 +175,15 @@ func (c *changedRows) everyRow(ctx context.Context, now *tabular.Table) error {
 // the type of a column was inferred anew changes nothing: what datapackage.json says
 // of it counts.
 func findChanged(ctx context.Context, base, now *tabular.Table) (*changedRows, error) {
-	return compareBase(ctx, base, now, func(*tabular.Change) error { return nil })
+	return compareBase(ctx, base, now, &tabular.DiffOptions{NoKeys: true}, func(*tabular.Change) error { return nil })
 }
 
 // compareBase is findChanged and hands each change to do as well.
-func compareBase(ctx context.Context, base, now *tabular.Table, do func(*tabular.Change) error) (*changedRows, error) {
+func compareBase(ctx context.Context, base, now *tabular.Table, o *tabular.DiffOptions, do func(*tabular.Change) error) (*changedRows, error) {
 	if base.ID == now.ID {
 		return newChangedRows(now), nil
 	}
-	diff, err := tabular.Compare(ctx, base, now, nil)
+	diff, err := tabular.Compare(ctx, base, now, o)
 	if err != nil {
 		return nil, err
 	}

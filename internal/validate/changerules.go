@@ -46,7 +46,8 @@ func (p *plan) compare(ctx context.Context, changedOnly bool, found *tallies) er
 	}
 	p.sure = make([]bits, len(p.columns))
 	j := p.newChangeJudge()
-	changed, err := compareBase(ctx, p.base, p.table, func(ch *tabular.Change) error {
+	o := &tabular.DiffOptions{NoKeys: len(p.changeRules) == 0} // they are for messages about rows that are gone
+	changed, err := compareBase(ctx, p.base, p.table, o, func(ch *tabular.Change) error {
 		p.judgeDamage(ch, found)
 		if len(p.changeRules) == 0 {
 			return nil
