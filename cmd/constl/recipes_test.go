@@ -208,7 +208,7 @@ func TestRecipeForGitHub(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	want := "::error file=data/birds.csv,line=6,title=constraint-error::count: 700 is not at most 100 (row 5)\n" +
-		"::error file=data/birds.csv,line=4,title=change-constraint::the rule does not hold: new.count <= old.count * 2 (row 3)\n" +
+		"::error file=data/birds.csv,line=4,title=change-constraint::the rule does not hold: new.count <= old.count * 2 (old.count is \"7\", new.count is \"50\") (row 3)\n" +
 		"::error file=data/birds.csv,line=5,title=type-error::count: \"many\" is not a whole number (row 4)\n"
 	for _, line := range strings.Split(strings.TrimSpace(want), "\n") {
 		c.has("the log", out, line+"\n")

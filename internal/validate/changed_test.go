@@ -110,7 +110,7 @@ func TestKeysThatWereBroken(t *testing.T) {
 	base := b.table("u,site,n\n1,s1,1\n1,s9,2\n2,s1,3\n", nil)
 	b.expect("another cell", b.run(b.table("u,site,n\n1,s1,1\n1,s9,2\n3,s1,3\n", base), base, true, nil), []string{})
 	b.expect("the key", b.run(b.table("u,site,n\n1,s1,1\n1,s9,2\n1,s8,3\n", base), base, true, nil), []string{
-		"t.csv:4 unique-error u: row 1 has the same u", "t.csv:4 foreign-key site: no row of sites.csv has this site"})
+		`t.csv:4 unique-error u: "1": row 1 has the same u`, `t.csv:4 foreign-key site: "s8": no row of sites.csv has this site`})
 }
 
 // memory is a [Cache].

@@ -3,6 +3,8 @@ package validate
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/constl/constl/internal/expr"
 	"github.com/constl/constl/tabular"
@@ -141,15 +143,11 @@ func (j *changeJudge) judge(ctx context.Context, ch *tabular.Change, found *tall
 			if err := r.program.Rows(ctx, j.columns, nil, out[:]); err != nil {
 				return err
 			}
-			h := hit{row: ch.RowB}
-			if ch.Kind == tabular.RowDeleted {
-				h.text = "a row that was deleted (" + j.p.keyOf(ch) + "): " + j.p.checks[r.check].message("")
-			}
 			switch out[0] {
 			case expr.False:
-				found.addText(r.check, h)
+				found.addText(r.check, j.finding(r, r.check, ch, found))
 			case expr.Failed:
-				found.addText(r.failed, h)
+				found.addText(r.failed, j.finding(r, r.failed, ch, found))
 			}
 			return nil
 		})
@@ -158,6 +156,38 @@ func (j *changeJudge) judge(ctx context.Context, ch *tabular.Change, found *tall
 		}
 	}
 	return nil
+}
+
+// finding says which change breaks a rule, and what the rule looked at, if there is
+// room for another.
+func (j *changeJudge) finding(r *changeRule, check int, ch *tabular.Change, found *tallies) hit {
+	h := hit{row: ch.RowB}
+	if len(found.of[check].first) >= found.limit {
+		return h
+	}
+	h.text = j.p.checks[check].message("")
+	if ch.Kind == tabular.RowDeleted {
+		h.text = "a row that was deleted (" + j.p.keyOf(ch) + "): " + h.text
+	}
+	names, width := j.p.names(), len(j.p.columns)
+	var parts []string
+	for _, v := range r.program.Uses() {
+		if v < 2*width && len(parts) < maxNamed {
+			version := "old."
+			if v >= width {
+				version = "new."
+			}
+			text := "missing"
+			if c := &j.columns[v]; !c.IsAbsent(0) {
+				text = strconv.Quote(abridged(string(c.Texts.At(0))))
+			}
+			parts = append(parts, version+names[v%width]+" is "+text)
+		}
+	}
+	if len(parts) > 0 {
+		h.text += " (" + strings.Join(parts, ", ") + ")"
+	}
+	return h
 }
 
 // keyOf is how a message calls a row that is gone.

@@ -14,6 +14,7 @@ type check struct {
 	// message says what is wrong with a value.
 	message func(value string) string
 	cols    []int // whose cells are the value, if a hit has none
+	named   bool  // a message names the columns of cols with their cells, else it begins with these
 }
 
 // hit is one finding before anything is known but its row.

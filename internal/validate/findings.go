@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/constl/constl/internal/datapackage"
@@ -90,9 +91,10 @@ func (p *plan) finding(ctx context.Context, c *check, h hit, look *rowLook) (Fin
 		return f, nil
 	}
 	var err error
+	var texts []string
 	if len(c.cols) > 0 {
-		texts, lerr := look.cells(ctx, h.row, c.cols)
-		f.Value, err = strings.Join(texts, ", "), lerr
+		texts, err = look.cells(ctx, h.row, c.cols)
+		f.Value = strings.Join(texts, ", ")
 	}
 	if err == nil {
 		f.Key, err = look.cells(ctx, h.row, p.table.Schema.KeyColumns())
@@ -100,7 +102,33 @@ func (p *plan) finding(ctx context.Context, c *check, h hit, look *rowLook) (Fin
 	if f.Message == "" {
 		f.Message = c.message(abridged(f.Value))
 	}
+	switch {
+	case len(texts) == 0:
+	case c.named:
+		f.Message += p.cellsNamed(c.cols, texts)
+	default:
+		f.Message = fmt.Sprintf("%q: %s", abridged(f.Value), f.Message)
+	}
 	return f, err
+}
+
+// maxNamed is how many cells a message names, at most.
+const maxNamed = 8
+
+// cellsNamed says what cells a rule has looked at: ` (count is "3", note is missing)`.
+func (p *plan) cellsNamed(cols []int, texts []string) string {
+	names, parts := p.names(), []string{}
+	for i, col := range cols[:min(len(cols), maxNamed)] {
+		parts = append(parts, names[col]+" is "+cellText(texts[i], p.columns[col].missing))
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+func cellText(text string, missing [][]byte) string {
+	if isMissing([]byte(text), missing) {
+		return "missing"
+	}
+	return strconv.Quote(abridged(text))
 }
 
 // abridged leaves out the middle of a long text: how it begins and ends is what most

@@ -47,7 +47,7 @@ func (p *plan) planKeys() (wrong []mistake) {
 		k := keyPlan{cols: cols, fields: fields, required: -1}
 		k.check = p.addCheck(check{rule: rule, severity: SeverityError, field: strings.Join(fields, ", "), expected: "a value that no other row has", cols: cols})
 		if rule == RulePrimaryKey {
-			k.required = p.addCheck(check{rule: rule, severity: SeverityError, field: strings.Join(fields, ", "), expected: "a key without missing parts", cols: cols})
+			k.required = p.addCheck(check{rule: rule, severity: SeverityError, field: strings.Join(fields, ", "), expected: "a key without missing parts"})
 		}
 		p.keys = append(p.keys, k)
 	}

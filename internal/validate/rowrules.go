@@ -111,6 +111,9 @@ func (p *plan) planRowRule(env *expr.Env, d *ruleDecl) error {
 	}
 	r := &rowRule{program: program}
 	p.ruleChecks(&r.rule, RuleRow, d)
+	for _, n := range []int{r.check, r.failed} {
+		p.checks[n].cols, p.checks[n].named = program.Uses(), true
+	}
 	for _, col := range program.Uses() {
 		p.columns[col].vector = true
 	}

@@ -110,21 +110,21 @@ func TestChecks(t *testing.T) {
 			"n\n1.0\n2.50\n3\n", []string{`t.csv:4 constraint-error n: "3" is not one of "1", "2.5"`}},
 		{"keys", `{"fields":[{"name":"a"},{"name":"b"},{"name":"u","constraints":{"unique":true}}],"primaryKey":["a","b"],"uniqueKeys":[["b","u"]]}`,
 			"a,b,u\n1,1,x\n1,2,\n1,1,\n,3,x\n",
-			[]string{`t.csv:4 primary-key a, b: row 1 has the same a, b`, `t.csv:5 primary-key a, b: a part of the key is missing`,
-				`t.csv:5 unique-error u: row 1 has the same u`}},
+			[]string{`t.csv:4 primary-key a, b: "1, 1": row 1 has the same a, b`, `t.csv:5 primary-key a, b: a part of the key is missing`,
+				`t.csv:5 unique-error u: "x": row 1 has the same u`}},
 		{"keys go by value", `{"fields":[{"name":"i","type":"integer"},{"name":"n","type":"number"},{"name":"s"},{"name":"d","type":"datetime"}],"uniqueKeys":[["i"],["n"],["s"],["d"]]}`,
 			"i,n,s,d\n1,1.0,1,2026-01-01T00:00:00Z\n01,1,01,2026-01-01T01:00:00+01:00\n+1,0,x,x\n2,-0.0,X,y\nx,12345678901234567,y,\nx,12345678901234568,z,\n",
-			[]string{`t.csv:3 unique-error i: row 1 has the same i`, `t.csv:4 unique-error i: row 1 has the same i`, `t.csv:7 unique-error i: row 5 has the same i`,
-				`t.csv:3 unique-error n: row 1 has the same n`, `t.csv:5 unique-error n: row 3 has the same n`, `t.csv:3 unique-error d: row 1 has the same d`,
+			[]string{`t.csv:3 unique-error i: "01": row 1 has the same i`, `t.csv:4 unique-error i: "+1": row 1 has the same i`, `t.csv:7 unique-error i: "x": row 5 has the same i`,
+				`t.csv:3 unique-error n: "1": row 1 has the same n`, `t.csv:5 unique-error n: "-0.0": row 3 has the same n`, `t.csv:3 unique-error d: "2026-01-01T01:00:00+01:00": row 1 has the same d`,
 				`t.csv:4 type-error d: "x" is not a date and time as 2026-05-31T14:30:00Z`, `t.csv:5 type-error d: "y" is not a date and time as 2026-05-31T14:30:00Z`,
 				`t.csv:6 type-error i: "x" is not a whole number`, `t.csv:7 type-error i: "x" is not a whole number`}},
 		{"references by value, where both have one", `{"fields":[{"name":"id","type":"integer"},{"name":"up","type":"integer"},{"name":"site","type":"integer"}],"foreignKeys":[
 			{"fields":"up","reference":{"fields":"id"}},{"fields":"site","reference":{"resource":"sites","fields":"site"}}]}`,
-			"id,up,site\n1,,\n2,01,7\n", []string{`t.csv:3 foreign-key site: no row of sites.csv has this site`}},
+			"id,up,site\n1,,\n2,01,7\n", []string{`t.csv:3 foreign-key site: "7": no row of sites.csv has this site`}},
 		{"references", `{"fields":[{"name":"site"},{"name":"up"},{"name":"id"}],"foreignKeys":[
 			{"fields":"site","reference":{"resource":"sites","fields":"site"}},{"fields":"up","reference":{"fields":"id"}}]}`,
 			"site,up,id\ns1,,1\ns3,1,2\n,3,4\n",
-			[]string{`t.csv:3 foreign-key site: no row of sites.csv has this site`, `t.csv:4 foreign-key up: no row of t.csv has this id`}},
+			[]string{`t.csv:3 foreign-key site: "s3": no row of sites.csv has this site`, `t.csv:4 foreign-key up: "3": no row of t.csv has this id`}},
 		{"shapes of rows", `{"fields":[{"name":"a"},{"name":"b"}]}`, "a,b\n1,2\n3\n4,5,6\n,\n",
 			[]string{`t.csv:3 missing-cell : the row has 1 cells instead of 2`, `t.csv:4 extra-cell : the row goes on behind its last cell: ,6`,
 				`t.csv:5 blank-row : the row is blank`}},
@@ -161,9 +161,9 @@ func TestRules(t *testing.T) {
 		rule string
 		want []string
 	}{
-		{`{"row":"n < 10"}`, []string{"t.csv:4 row-constraint : the rule does not hold: n < 10"}},
+		{`{"row":"n < 10"}`, []string{`t.csv:4 row-constraint : the rule does not hold: n < 10 (n is "30")`}},
 		{`{"row":"n < 10 || t > 0.0","message":"too many"}`, []string{}},
-		{`{"row":"10 / (n - 1) > -100"}`, []string{"t.csv:2 row-constraint : the rule has no value here, as after a division by zero: 10 / (n - 1) > -100"}},
+		{`{"row":"10 / (n - 1) > -100"}`, []string{`t.csv:2 row-constraint : the rule has no value here, as after a division by zero: 10 / (n - 1) > -100 (n is "1")`}},
 		{`{"table":"rows() > 4"}`, []string{"t.csv:0 table-constraint : the rule does not hold: rows() > 4 (rows() is 4)"}},
 		{`{"table":"sum(n) == 33 && mean(t) == 0.0 && min(t) == -3.0 && max(n) == 30 && count(n) == 3 && count(n > 1) == 2 && distinct(site) == 2"}`, []string{}},
 		{`{"table":"sum(n * 2) < 60","per":"site"}`, []string{"t.csv:4 table-constraint : b: the rule does not hold: sum(n * 2) < 60 (sum(…) is 60)"}},
@@ -186,13 +186,13 @@ func TestRulesAreStopped(t *testing.T) {
 	b.expect("steps", b.run(now, nil, false, nil), []string{
 		"t.csv:0 rule-stopped : took too long: one row needs more than 100000 steps; the rule is not checked any further",
 		"t.csv:3 rule-stopped : took too long: one row needs more than 100000 steps; the rule is not checked any further",
-		"t.csv:4 row-constraint : the rule does not hold: n < 4",
+		`t.csv:4 row-constraint : the rule does not hold: n < 4 (n is "4")`,
 	})
 	b = newBench(t, `{"fields":[{"name":"id","type":"integer"},{"name":"n","type":"integer"}],"constl":{"rules":[
 		{"name":"slow","row":"[1].all(a, a < n + 1)"},{"row":"n < 4"}]}}`)
 	b.expect("time", b.run(now, nil, false, &Options{RuleTime: 1}), []string{
 		"t.csv:2 rule-stopped : took too long: it was stopped when its time was over; the rule is not checked any further",
-		"t.csv:4 row-constraint : the rule does not hold: n < 4",
+		`t.csv:4 row-constraint : the rule does not hold: n < 4 (n is "4")`,
 	})
 }
 
@@ -206,7 +206,7 @@ func TestChangeRules(t *testing.T) {
 		{`{"name":"append only","change":"change == 'added'"}`, []string{
 			"t.csv:3 change-constraint : the rule does not hold: change == 'added'",
 			`t.csv:0 change-constraint : a row that was deleted ("3"): the rule does not hold: change == 'added'`}},
-		{`{"change":"new.n <= old.n * 2","severity":"warning"}`, []string{"t.csv:3 change-constraint : the rule does not hold: new.n <= old.n * 2"}},
+		{`{"change":"new.n <= old.n * 2","severity":"warning"}`, []string{`t.csv:3 change-constraint : the rule does not hold: new.n <= old.n * 2 (old.n is "20", new.n is "50")`}},
 		{`{"change":"old.n == null || new.n == null || new.n - old.n <= 30"}`, []string{}},
 	}
 	for _, tt := range tests {
@@ -228,7 +228,7 @@ func TestChangedOnly(t *testing.T) {
 	b.expect("a changed cell", b.run(b.table("id,n,site\n1,9,s9\n2,8,s1\n", base), base, true, nil),
 		[]string{"t.csv:3 constraint-error n: 8 is not at most 5"})
 	b.expect("a new row", b.run(b.table("id,n,site\n1,9,s9\n2,1,s1\n1,3,s2\n", base), base, true, nil),
-		[]string{"t.csv:4 primary-key id: row 1 has the same id"})
+		[]string{`t.csv:4 primary-key id: "1": row 1 has the same id`})
 	b.expect("the whole table", b.run(b.table("id,n,site\n1,9,s9\n2,1,s1\n3,31,s1\n", base), base, true, nil),
 		[]string{"t.csv:0 table-constraint : the rule does not hold: sum(n) < 40 (sum(n) is 41)", "t.csv:4 constraint-error n: 31 is not at most 5"})
 	b.expect("nothing", b.run(base, base, true, nil), []string{})
