@@ -40,6 +40,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"sethome":   cmdSetHome,
 		"serve":     cmdServe,
 		"stopserve": cmdStopServe,
+		"waitshare": cmdWaitShare,
 		"jsonget":   cmdJSONGet,
 		"jsoneq":    cmdJSONEqual,
 		"editcell":  cmdEditCell,
@@ -168,11 +169,13 @@ func startServer(dir, home string, lines int, args ...string) (*served, []string
 		}
 		urls = append(urls, line)
 	}
+	go io.Copy(io.Discard, r) // more may follow
 	return srv, urls, nil
 }
 
 // cmdServe: serve NAME [--FLAG=VALUE…] DIR… serves datasets as the current person until
-// stopserve NAME, and sets $URL to the address of the last.
+// stopserve NAME, and sets $URL to the address of the last. --datasets=DIR counts those
+// that are there.
 func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	s := scriptOf(ts)
 	var flags []string
@@ -181,6 +184,11 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 		if !strings.HasPrefix(arg, "--") {
 			arg = "--dataset=" + arg
 			dirs++
+		}
+		if root, ok := strings.CutPrefix(arg, "--datasets="); ok {
+			found, err := filepath.Glob(filepath.Join(ts.MkAbs(root), "*", ".constl", "format"))
+			ts.Check(err)
+			dirs += len(found)
 		}
 		flags = append(flags, arg)
 	}
@@ -194,6 +202,19 @@ func cmdStopServe(ts *testscript.TestScript, neg bool, args []string) {
 	s := scriptOf(ts)
 	ts.Check(s.servers[args[0]].stop())
 	delete(s.servers, args[0])
+}
+
+// cmdWaitShare: waitshare DIR waits until the dataset is noted as one that is served.
+func cmdWaitShare(ts *testscript.TestScript, neg bool, args []string) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		res := run(context.Background(), ts.MkAbs(args[0]), ts.Getenv("CONSTL_HOME"), "share", "--json")
+		if strings.Contains(res.stdout, `"serving": true`) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s is not served", args[0])
+		}
+	}
 }
 
 // field finds what a path as .tables[0].added leads to in a JSON file; .list.#

@@ -43,6 +43,7 @@ type Bound struct {
 
 // The names of the bounds that are not those of packages below.
 const (
+	Streams        = quic.LimitStreams
 	OpenDatasets   = "max-open-datasets"
 	DatasetIdle    = "dataset-idle"
 	Wait           = "max-wait"
@@ -67,12 +68,12 @@ func All() []Bound {
 		{Name: link.LimitConns, Default: 256, Most: 100_000, Usage: "connections at once"},
 		{Name: link.LimitPerAddress, Default: 128, Most: 100_000, Usage: "of them from one IPv4 address or IPv6 /64 network; loopback is exempt"},
 		{Name: link.LimitHandshakes, Default: 200, Most: 1_000_000, Usage: "new connections in a second, half of them from one address"},
-		{Name: quic.LimitStreams, Default: 16, Most: 1000, Usage: "requests under way on one connection"},
+		{Name: Streams, Default: 16, Most: 1000, Usage: "requests under way on one connection"},
 		{Name: transport.LimitRequests, Default: 128, Most: 100_000, Usage: "requests served at once, half of them for one peer"},
 		{Name: transport.LimitWaiting, Default: 1024, Most: 1_000_000, Usage: "requests that wait for their turn"},
 		{Name: Wait, Unit: Time, Default: int64(30 * time.Second), Most: int64(50 * time.Second), Usage: "how long they wait before they are told to come again"},
 		{Name: transport.LimitRequestBytes, Unit: Bytes, Default: transport.MaxRequest, Least: 4 << 10, Most: transport.MaxRequest, Usage: "size of a request"},
-		{Name: transport.LimitMemory, Unit: Bytes, Default: 384 << 20, Least: 32 << 20, Most: math.MaxInt64, Usage: "memory that the whole service aims to stay below"},
+		{Name: transport.LimitMemory, Unit: Bytes, Default: 384 << 20, Least: 128 << 20, Most: math.MaxInt64, Usage: "memory that the whole service aims to stay below"},
 		{Name: transport.LimitTraversal, Default: 1_000_000, Least: 100, Most: math.MaxInt64, Usage: "objects looked into for one answer; who asked goes on with another"},
 		{Name: transport.LimitObjectBytes, Unit: Bytes, Default: 1 + object.MaxPayload, Least: 64 << 10, Most: 1 + object.MaxPayload, Usage: "size of one pushed object, unpacked"},
 		{Name: transport.LimitPushBytes, Unit: Bytes, Default: 16e9, Most: math.MaxInt64, Usage: "size of what one push brings, unpacked"},

@@ -217,6 +217,15 @@ func (r *Repo) lay(ctx context.Context, chain *refs.Chain, key crypto.Signer) er
 // [ErrNotDataset], with an error that wraps [refs.ErrNewerFormat] if a newer
 // constl wrote it, or if its store is damaged.
 func Open(ctx context.Context, start string, o *Options) (*Repo, error) {
+	r, err := findRoot(start, o)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.load(ctx, nil)
+}
+
+// findRoot finds the dataset's folder and checks its format. Nothing of it is loaded yet.
+func findRoot(start string, o *Options) (*Repo, error) {
 	start, err := filepath.Abs(start)
 	if err != nil {
 		return nil, fmt.Errorf("opening the dataset: %w", err)
@@ -225,9 +234,9 @@ func Open(ctx context.Context, start string, o *Options) (*Repo, error) {
 		return nil, fmt.Errorf("opening the dataset: %w", err)
 	}
 	for dir := start; ; dir = filepath.Dir(dir) {
-		text, err := os.ReadFile(filepath.Join(dir, worktree.StoreDir, formatFile))
+		text, err := os.ReadFile(FormatFile(dir))
 		if err == nil {
-			return open(ctx, dir, string(text), o)
+			return newRepo(dir, o), checkFormat(dir, string(text))
 		}
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNotDir) {
 			return nil, fmt.Errorf("opening the dataset: %w", err)
@@ -238,15 +247,18 @@ func Open(ctx context.Context, start string, o *Options) (*Repo, error) {
 	}
 }
 
-func open(ctx context.Context, dir, format string, o *Options) (*Repo, error) {
-	if format != formatText {
-		if strings.HasPrefix(format, "constl dataset ") {
-			return nil, fmt.Errorf("%s: %w", dir, refs.ErrNewerFormat)
-		}
-		return nil, fmt.Errorf("opening %s: %w: its format file says %q", dir, object.ErrCorrupt, format)
+// FormatFile returns the path of the file that makes the folder dir a dataset; it is
+// written last.
+func FormatFile(dir string) string { return filepath.Join(dir, worktree.StoreDir, formatFile) }
+
+func checkFormat(dir, format string) error {
+	switch {
+	case format == formatText:
+		return nil
+	case strings.HasPrefix(format, "constl dataset "):
+		return fmt.Errorf("%s: %w", dir, refs.ErrNewerFormat)
 	}
-	r := newRepo(dir, o)
-	return r, r.load(ctx, nil)
+	return fmt.Errorf("opening %s: %w: its format file says %q", dir, object.ErrCorrupt, format)
 }
 
 func newRepo(dir string, o *Options) *Repo {
@@ -265,6 +277,14 @@ func newRepo(dir string, o *Options) *Repo {
 
 // load opens what lies in the store.
 func (r *Repo) load(ctx context.Context, key crypto.Signer) (err error) {
+	if err := r.loadFolder(ctx, key); err != nil {
+		return err
+	}
+	return r.openStore(ctx)
+}
+
+// loadFolder is load but for the objects.
+func (r *Repo) loadFolder(ctx context.Context, key crypto.Signer) (err error) {
 	if r.settings, err = settings.Open(r.o.Home, r.path()); err != nil {
 		return err
 	}
@@ -276,10 +296,7 @@ func (r *Repo) load(ctx context.Context, key crypto.Signer) (err error) {
 			return err
 		}
 	}
-	if err := r.readPart(); err != nil {
-		return err
-	}
-	return r.openStore(ctx)
+	return r.readPart()
 }
 
 func (r *Repo) openStore(ctx context.Context) error {

@@ -71,6 +71,10 @@ func Serve(ctx context.Context, address string, key *refs.Key, find Find, o *Ser
 // SetOptions changes the bounds of requests that come from now on.
 func (s *Server) SetOptions(o *transport.ServerOptions) { s.objects.SetOptions(o) }
 
+// SetMaxStreams changes how many requests a QUIC connection may have under way, for
+// connections that come from now on.
+func (s *Server) SetMaxStreams(n int) { s.listener.SetMaxStreams(n) }
+
 // Load returns how many requests are served and how many wait for their turn.
 func (s *Server) Load() (served, waiting int) { return s.objects.Load() }
 

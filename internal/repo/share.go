@@ -81,7 +81,7 @@ func (o *ShareOptions) withDefaults() ShareOptions {
 
 // Shared is the dataset as a server serves it. It fails with [ErrNotMaintainer] if
 // proposals are to be accepted by a device whose word alone does not count.
-func (r *Repo) Shared(ctx context.Context, o *ShareOptions) (transport.Dataset, error) {
+func (r *Repo) Shared(ctx context.Context, o *ShareOptions) (*transport.Local, error) {
 	if _, err := r.signer(ctx); err != nil {
 		return nil, err
 	}

@@ -11,9 +11,8 @@ import (
 // upper nodes of trees are decoded once. Several stores may share one; each finds
 // in it what it has read itself alone. It is safe for use by several goroutines at once.
 type Cache struct {
-	limit int64
-
 	mu    sync.Mutex
+	limit int64
 	size  int64
 	order list.List // of *cached, latest first
 	byKey map[cacheKey]*list.Element
@@ -37,6 +36,20 @@ func NewCache(limit int64) *Cache {
 	return &Cache{limit: limit, byKey: make(map[cacheKey]*list.Element)}
 }
 
+// SetLimit changes how many bytes the cache has.
+func (c *Cache) SetLimit(limit int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limit = limit
+	c.trim()
+}
+
+func (c *Cache) bytes() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.limit
+}
+
 func (c *Cache) get(owner *Store, id object.ID) (object.Object, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,17 +63,22 @@ func (c *Cache) get(owner *Store, id object.ID) (object.Object, bool) {
 
 func (c *Cache) put(owner *Store, id object.ID, o object.Object) {
 	cost := int64(cap(o)) + overhead
-	if cost > c.limit/8 {
-		return
-	}
 	key := cacheKey{owner, id}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if cost > c.limit/8 {
+		return
+	}
 	if _, ok := c.byKey[key]; ok {
 		return
 	}
 	c.byKey[key] = c.order.PushFront(&cached{key, o})
 	c.size += cost
+	c.trim()
+}
+
+// trim is called with c.mu held.
+func (c *Cache) trim() {
 	for c.size > c.limit {
 		c.remove(c.order.Back())
 	}

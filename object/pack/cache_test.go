@@ -54,6 +54,10 @@ func TestStoresShareACache(t *testing.T) {
 	if c.size > c.limit || c.size == 0 || len(c.byKey) != c.order.Len() {
 		t.Errorf("the cache holds %d of %d bytes, %d and %d objects", c.size, c.limit, len(c.byKey), c.order.Len())
 	}
+	c.SetLimit(10_000)
+	if c.size > 10_000 {
+		t.Errorf("the cache holds %d bytes of 10000", c.size)
+	}
 	a.Close()
 	b.Close()
 	if c.size != 0 || len(c.byKey) != 0 {

@@ -43,7 +43,7 @@ func (s *Store) Verify(ctx context.Context, progress func(done, total int)) ([]D
 	}
 	// What was read before may have been damaged since: nothing is taken from the
 	// store's own cache.
-	c := &checker{reader: &Store{cache: NewCache(s.cache.limit)}, view: v, progress: progress}
+	c := &checker{reader: &Store{cache: NewCache(s.cache.bytes())}, view: v, progress: progress}
 	for _, p := range v.packs {
 		c.total += p.n
 	}

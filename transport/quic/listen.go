@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
@@ -30,6 +31,8 @@ type Listener struct {
 	loops     sync.WaitGroup // accepting, and one for each connection
 	handlers  sync.WaitGroup
 	gate      *link.Gate
+
+	maxStreams atomic.Int64
 
 	mu      sync.Mutex
 	stopped bool
@@ -63,10 +66,11 @@ func Listen(ctx context.Context, address string, key crypto.Signer, handler link
 		l.gate = link.NewGate(nil)
 	}
 	l.transport = &quicgo.Transport{Conn: socket, VerifySourceAddress: l.crowded, ConnContext: l.place}
+	l.maxStreams.Store(int64(l.o.MaxStreams))
 	anybody := func(refs.PeerID) error { return nil }
 	config := link.Config(cert, anybody)
 	config.SessionTicketsDisabled = false
-	l.listener, err = l.transport.ListenEarly(config, l.o.listenConfig())
+	l.listener, err = l.transport.ListenEarly(config, l.config())
 	if err != nil {
 		socket.Close()
 		return nil, fmt.Errorf("listening at %s: %w", address, err)
@@ -75,6 +79,10 @@ func Listen(ctx context.Context, address string, key crypto.Signer, handler link
 	l.loops.Go(l.accept)
 	return l, nil
 }
+
+// SetMaxStreams changes how many streams a peer may have open at once on one connection,
+// for connections that come from now on.
+func (l *Listener) SetMaxStreams(n int) { l.maxStreams.Store(int64(n)) }
 
 // Addr returns the address at which the listener listens.
 func (l *Listener) Addr() net.Addr { return l.socket.LocalAddr() }
@@ -99,6 +107,17 @@ func (l *Listener) place(ctx context.Context, info *quicgo.ClientInfo) (context.
 	}
 	context.AfterFunc(ctx, pass.Leave)
 	return context.WithValue(ctx, passKey{}, pass), nil
+}
+
+// config returns the settings of connections that come.
+func (l *Listener) config() *quicgo.Config {
+	c := l.o.listenConfig()
+	c.GetConfigForClient = func(*quicgo.ClientInfo) (*quicgo.Config, error) {
+		now := l.o.listenConfig()
+		now.MaxIncomingStreams = l.maxStreams.Load()
+		return now, nil
+	}
+	return c
 }
 
 func (l *Listener) accept() {

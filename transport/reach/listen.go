@@ -55,6 +55,10 @@ func Listen(ctx context.Context, address string, key crypto.Signer, handler link
 // Addr returns the address at which the listener listens.
 func (l *Listener) Addr() netip.AddrPort { return l.quic.Addr().(*net.UDPAddr).AddrPort() }
 
+// SetMaxStreams changes how many streams a peer may have open on one QUIC connection, for
+// connections that come from now on.
+func (l *Listener) SetMaxStreams(n int) { l.quic.SetMaxStreams(n) }
+
 // Shutdown takes no more connections and streams, waits until the handlers under
 // way have ended or ctx does, and closes the listener. It returns ctx's error if
 // it cut handlers short.

@@ -37,6 +37,11 @@ type Env struct {
 	// Variable returns a variable of the system's environment, "" if it is not set;
 	// nil has none set.
 	Variable func(name string) string
+	// Hangups returns a channel that gets the signals on which serve reads its settings
+	// again, until stop is called; nil has none. HungUp reports whether such a signal says that
+	// the terminal is gone; nil is never.
+	Hangups func() (signals <-chan os.Signal, stop func())
+	HungUp  func() bool
 	// Width is the width of the terminal in columns, or 0 if there is none.
 	Width int
 }
@@ -44,7 +49,10 @@ type Env struct {
 // System returns the environment of this process.
 func System() Env {
 	env := Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Home: home(), Variable: os.Getenv}
-	env.Live = term.IsTerminal(int(os.Stderr.Fd()))
+	live := term.IsTerminal(int(os.Stderr.Fd()))
+	env.Live = live
+	env.Hangups = hangups
+	env.HungUp = func() bool { return live && !term.IsTerminal(int(os.Stderr.Fd())) }
 	if out := int(os.Stdout.Fd()); term.IsTerminal(out) {
 		env.Terminal = true
 		env.Interactive = term.IsTerminal(int(os.Stdin.Fd())) && os.Getenv("TERM") != "dumb"
