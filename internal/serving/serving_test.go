@@ -444,7 +444,7 @@ func TestMetricsOfPrivateDatasetsAreThereWhenAskedFor(t *testing.T) {
 	}
 	until(t, "the request", func() bool {
 		values := metricstest.Parse(t, get(t, s, "/metrics"))
-		return values[`constl_datasets{state="served"}`] == 1 && values[`constl_requests_total{kind="sync",outcome="ok"}`] == 1
+		return values[`constl_datasets{state="served"}`] == 1 && values[`constl_requests_total{kind="sync",outcome="ok"}`] >= 1
 	})
 }
 
@@ -489,28 +489,40 @@ func TestMetricsAndHealth(t *testing.T) {
 	if err := clone(t, s, object.ID{1}, person(t)); !errors.Is(err, transport.ErrNotFound) {
 		t.Errorf("%v, want ErrNotFound", err)
 	}
-	want := map[string]float64{
-		`constl_build_info{version="1.2.3"}`:                     1,
+	// A slow clone may ask over more streams than one.
+	least := map[string]float64{
 		`constl_requests_total{kind="sync",outcome="ok"}`:        1,
 		`constl_requests_total{kind="sync",outcome="not-found"}`: 1,
 		`constl_errors_total{error="not-found"}`:                 1,
-		`constl_datasets{state="served"}`:                        1,
 		`constl_request_seconds_count{kind="sync"}`:              2,
-		`constl_reloads_total`:                                   0,
-		`constl_memory_bytes{state="limit"}`:                     192 << 20,
-		`constl_requests_served`:                                 0,
-		`constl_requests_waiting`:                                0,
 		`constl_request_seconds_bucket{kind="sync",le="+Inf"}`:   2,
+		`constl_objects_total{direction="out"}`:                  4,
+		`constl_bytes_total{direction="out"}`:                    500,
+		`constl_bytes_total{direction="in"}`:                     50,
+		`constl_connections_total`:                               2,
+		`go_goroutines`:                                          1,
+	}
+	exactly := map[string]float64{
+		`constl_build_info{version="1.2.3"}`: 1,
+		`constl_datasets{state="served"}`:    1,
+		`constl_reloads_total`:               0,
+		`constl_memory_bytes{state="limit"}`: 192 << 20,
+		`constl_requests_served`:             0,
+		`constl_requests_waiting`:            0,
 	}
 	until(t, "what was counted", func() bool {
 		values := metricstest.Parse(t, get(t, s, "/metrics"))
-		for name, n := range want {
-			if values[name] != n {
+		for name, n := range least {
+			if values[name] < n {
 				return false
 			}
 		}
-		return values[`constl_objects_total{direction="out"}`] > 3 && values[`constl_bytes_total{direction="out"}`] > 500 &&
-			values[`constl_bytes_total{direction="in"}`] > 50 && values["constl_connections_total"] >= 2 && values["go_goroutines"] > 1
+		for name, n := range exactly {
+			if v, ok := values[name]; !ok || v != n {
+				return false
+			}
+		}
+		return true
 	})
 	text := get(t, s, "/metrics")
 	for _, secret := range []string{id.String(), id.Short(), s.o.Key.PeerID().String(), s.o.Key.PeerID().Short(), root} {
