@@ -378,8 +378,10 @@ func (r *serving) answerWants(ctx context.Context, ds Dataset) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if err != nil {
-			return streamError(ctx, "waiting for wants", err)
+		if err := streamError(ctx, "waiting for wants", err); errors.Is(err, ErrDisconnected) {
+			return nil // whoever has what it wanted may leave without a word
+		} else if err != nil {
+			return err
 		}
 		if t != frameWant {
 			return badRequest(unexpected(t, body))

@@ -254,6 +254,38 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	}
 }
 
+// Who comes while as many are served as can be is told the bound's name, comes again by
+// itself, and is served.
+func TestBusyServersAreAskedAgain(t *testing.T) {
+	home, dir := t.TempDir(), filepath.Join(t.TempDir(), "d")
+	largeDataset(t, home, dir)
+	s := startService(t, home, dir, nil, "--max-requests", "1", "--max-wait", "10ms")
+	begun, proceed, done := slowClone(t, s.url)
+	defer proceed()
+	<-begun
+	clone := program(t, t.TempDir(), dir, "clone", s.url, filepath.Join(t.TempDir(), "clone"))
+	said := &syncBuffer{}
+	clone.Stderr = said
+	if err := clone.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "that the person is told", func() bool {
+		return strings.Contains(said.String(), "The peer is busy (limit max-requests); asking again in")
+	})
+	proceed()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := clone.Wait(); err != nil {
+		t.Errorf("clone: %v: %s", err, said)
+	}
+	waitFor(t, "that the limit is told of", func() bool { return strings.Contains(s.stderr.String(), "the limit max-requests was hit") })
+	_, text := s.get("/metrics")
+	if metricstest.Parse(t, text)[`constl_limits_hit_total{limit="max-requests"}`] < 1 {
+		t.Errorf("the limit was not counted: %s", text)
+	}
+}
+
 // SIGHUP makes new settings and datasets count at once, and systemd is told.
 func TestServeReloads(t *testing.T) {
 	dir, err := os.MkdirTemp("", "sd") // names of sockets are short

@@ -510,8 +510,14 @@ func TestMetricsAndHealth(t *testing.T) {
 		`constl_requests_served`:             0,
 		`constl_requests_waiting`:            0,
 	}
+	var values map[string]float64
+	defer func() {
+		if t.Failed() {
+			t.Log(values)
+		}
+	}()
 	until(t, "what was counted", func() bool {
-		values := metricstest.Parse(t, get(t, s, "/metrics"))
+		values = metricstest.Parse(t, get(t, s, "/metrics"))
 		for name, n := range least {
 			if values[name] < n {
 				return false
