@@ -8,6 +8,7 @@ import (
 
 	"github.com/constl/constl/internal/datapackage"
 	"github.com/constl/constl/internal/describe"
+	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/internal/settings"
 	"github.com/urfave/cli/v2"
@@ -300,7 +301,7 @@ func (d *describing) tell(missing []string, problems []describe.Problem, t datap
 	}
 	d.tellSpellings()
 	for _, p := range problems {
-		d.print("%s %s: %s\n", d.style(red, "wrong"), p.Where, p.Text)
+		d.print("%s %s: %s\n", d.style(red, "wrong"), diffview.Line(p.Where), p.Text)
 	}
 	if len(missing) > 0 {
 		d.print("Not stated yet:")

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"github.com/constl/constl/internal/describe"
+	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/tabular"
 )
 
@@ -66,6 +67,7 @@ func (d *describing) fillFormats() {
 
 func (d *describing) tellSpellings() {
 	for _, s := range d.spelled {
+		s.Path, s.Field, s.example = diffview.Line(s.Path), diffview.Line(s.Field), diffview.Line(s.example)
 		set := "constl schema set " + s.Path + "." + s.Field
 		switch {
 		case s.Other == "" && s.Format != "":

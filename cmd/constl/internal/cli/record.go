@@ -187,7 +187,7 @@ func runCommit(c *command) error {
 		}
 		c.printCommit(res)
 		for _, p := range problemsOf(res) {
-			c.note("note: datapackage.json: %s: %s\n", p.Where, p.Text)
+			c.note("note: datapackage.json: %s: %s\n", diffview.Line(p.Where), p.Text)
 		}
 		c.noteMaintainer(r, refs.Name(refs.HeadsPrefix+res.Branch))
 		return nil

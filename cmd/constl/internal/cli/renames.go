@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/constl/constl/internal/diffview"
 	"github.com/constl/constl/internal/repo"
 )
 
@@ -39,9 +40,9 @@ func (c *command) askRenames(unclear *repo.RenameError, list []repo.Rename) ([]r
 			if len(left) == 0 {
 				break
 			}
-			fmt.Fprintf(c.env.Stderr, "%s: datapackage.json describes %q, which the file does not have. Which of its new columns is it?\n", t.Path, gone)
+			fmt.Fprintf(c.env.Stderr, "%s: datapackage.json describes %q, which the file does not have. Which of its new columns is it?\n", diffview.Line(t.Path), gone)
 			for i, name := range left {
-				fmt.Fprintf(c.env.Stderr, "  %d  %s\n", i+1, name)
+				fmt.Fprintf(c.env.Stderr, "  %d  %s\n", i+1, diffview.Line(name))
 			}
 			fmt.Fprint(c.env.Stderr, "  0  none of them\n> ")
 			n, err := choose(in, c.env.Stderr, len(left))
