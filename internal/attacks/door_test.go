@@ -131,24 +131,28 @@ func evilServer(t *testing.T, carrier string, o *offer) evil {
 		o.answer(stream)
 		_ = stream.Close() // the victim may be gone
 	}
-	var listener interface {
-		Addr() net.Addr
-		Close() error
-	}
-	var err error
 	key := mallory
 	if o.impostor {
 		key = eve
 	}
-	if carrier == "quic" {
-		listener, err = quic.Listen(t.Context(), "127.0.0.1:0", key, handler, nil)
-	} else {
-		listener, err = tcp.Listen(t.Context(), "127.0.0.1:0", key, handler, nil)
+	if carrier == "tcp" {
+		listener, err := tcp.Listen(t.Context(), "127.0.0.1:0", key, handler, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = listener.Close() })
+		return evil{listener.Addr()}
 	}
+	// Nothing comes of TCP at the same port: whoever dials waits for QUIC.
+	deaf, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = listener.Close() })
+	listener, err := quic.Listen(t.Context(), deaf.Addr().String(), key, handler, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = errors.Join(listener.Close(), deaf.Close()) })
 	return evil{listener.Addr()}
 }
 

@@ -106,7 +106,7 @@ func reached(t *testing.T, r object.Reader, roots []object.ID) map[object.ID]obj
 }
 
 func (w *world) options(name string) *repo.Options {
-	return &repo.Options{Home: w.folders[name+"-home"], Patience: 5 * time.Second}
+	return &repo.Options{Home: w.folders[name+"-home"], Patience: time.Minute}
 }
 
 func commit(t *testing.T, r *repo.Repo, table string) object.ID {
