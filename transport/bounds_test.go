@@ -224,24 +224,45 @@ func TestMaxTraversalBeforeAnythingIsSent(t *testing.T) {
 }
 
 func TestMaxMemory(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		free int64
-	}{{"for a request", streamMemory}, {"for a walk", streamMemory + requestMemory}} {
-		t.Run(c.name, func(t *testing.T) {
-			memory := NewMemory(64 << 20)
-			d, s := bounded(t, &ServerOptions{Memory: memory, MaxWait: 10 * time.Millisecond})
-			held := 64<<20 - c.free
-			if !memory.Try(held) {
-				t.Fatal("no memory to hold")
-			}
-			r := newReplica(t, d.id, testKey(2))
-			_, err := r.sync(dial(t, s, r.key))
-			wantLimit(t, err, LimitMemory, ErrBusy)
-			memory.Release(held)
-			r.mustSync(dial(t, s, r.key))
-			until(t, func() bool { used, _ := memory.Used(); return used == 0 })
-		})
+	const most = 64 << 20
+	memory := NewMemory(most)
+	d, s := bounded(t, &ServerOptions{Memory: memory, MaxWait: 10 * time.Millisecond})
+	// A stream can still be opened; what its request takes is not there.
+	held := int64(most - most/reserve - streamMemory)
+	if !memory.Try(held) {
+		t.Fatal("no memory to hold")
+	}
+	r := newReplica(t, d.id, testKey(2))
+	_, err := r.sync(dial(t, s, r.key))
+	wantLimit(t, err, LimitMemory, ErrBusy)
+	memory.Release(held)
+	r.mustSync(dial(t, s, r.key))
+	until(t, func() bool { used, _ := memory.Used(); return used == 0 })
+}
+
+// A walk that keeps more than there is waits for it, and ends where it gets none.
+func TestMaxMemoryOfWalks(t *testing.T) {
+	memory := NewMemory(64 << 20)
+	a := newAccount(memory, 10*time.Millisecond)
+	e := &effort{ctx: t.Context(), most: 1000, memory: a}
+	if err := e.keep(60 << 20); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.keep(8 << 20); !errors.Is(err, errCurtailed) || e.limit != LimitMemory {
+		t.Errorf("%v, limit %q", err, e.limit)
+	}
+	var limit *LimitError
+	if err := e.err(); !errors.As(err, &limit) || limit.Limit != LimitMemory {
+		t.Error(err)
+	}
+	e.drop(50 << 20)
+	if err := e.keep(8 << 20); err != nil {
+		t.Errorf("after something was dropped: %v", err)
+	}
+	e.close()
+	a.close()
+	if used, _ := memory.Used(); used != 0 {
+		t.Errorf("%d bytes are in use", used)
 	}
 }
 
@@ -264,32 +285,45 @@ func TestMaxMemoryForStreams(t *testing.T) {
 
 func TestMemoryIsGivenInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := NewMemory(10)
-		if !m.Try(8) || m.Try(3) {
-			t.Fatal("8 of 10 fit, and 3 more do not")
+		m := NewMemory(16)
+		if !m.Try(14) || m.Try(1) {
+			t.Fatal("14 of 16 fit, and more do not")
 		}
 		order := make(chan string, 3)
-		take := func(name string, n int64) {
+		take := func(name string, n int64, served bool) {
 			go func() {
-				if err := m.Take(t.Context(), n, time.Minute); err != nil {
+				if err := m.take(t.Context(), n, time.Minute, served); err != nil {
 					name = err.Error()
 				}
 				order <- name
 			}()
 			synctest.Wait()
 		}
-		take("large", 9)
-		take("small", 1)
-		m.Release(8)
-		if got := <-order + ", " + <-order; got != "large, small" && got != "small, large" {
-			t.Errorf("%s", got)
+		take("first", 13, false)
+		take("second", 1, false)
+		take("served", 3, true)
+		if len(order) > 0 {
+			t.Fatalf("%s got what is not there", <-order)
 		}
-		take("late", 5)
+		m.Release(14)
+		// Who is served already comes first and has the reserve; the rest in their order.
+		if got := <-order; got != "served" {
+			t.Errorf("%s came first", got)
+		}
+		synctest.Wait()
+		if len(order) > 0 {
+			t.Errorf("%s came before its turn", <-order)
+		}
+		m.Release(3)
+		if got := <-order + ", " + <-order; got != "first, second" && got != "second, first" {
+			t.Error(got)
+		}
+		take("late", 5, false)
 		time.Sleep(2 * time.Minute)
 		if got := <-order; !strings.Contains(got, "limit max-memory") {
 			t.Errorf("waited for ever: %s", got)
 		}
-		m.Release(10)
+		m.Release(14)
 		// What is more than everything is given when nothing else is in use.
 		if err := m.Take(t.Context(), 100, time.Minute); err != nil {
 			t.Error(err)

@@ -1,6 +1,9 @@
 package transport
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 // errCurtailed ends a walk that has read or kept as much as it may.
 var errCurtailed = errors.New("transport: the walk has gone as far as it may")
@@ -15,8 +18,9 @@ const (
 // effort bounds one walk on behalf of a peer: the objects that it looks into, and what it
 // keeps in memory. Leaves count only where it looks to learn that they are some. A nil effort has no bounds. It is for one goroutine.
 type effort struct {
-	most   int64    // objects
-	memory *account // of the request
+	ctx    context.Context // of the request
+	most   int64           // objects
+	memory *account        // of the request
 	reads  int64
 	kept   int64
 	limit  string // the bound that was hit
@@ -34,12 +38,15 @@ func (e *effort) read() error {
 	return nil
 }
 
-// keep counts bytes that are to be kept.
+// keep counts bytes that are to be kept, and waits for them if need be.
 func (e *effort) keep(n int) error {
 	if e == nil {
 		return nil
 	}
-	if !e.memory.grow(int64(n)) {
+	if err := e.memory.grow(e.ctx, int64(n)); err != nil {
+		if e.ctx.Err() != nil {
+			return err
+		}
 		e.limit = LimitMemory
 		return errCurtailed
 	}

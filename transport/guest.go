@@ -28,7 +28,7 @@ func (g *guest) admit(t frameType, size int) error {
 		return protocolError("an object that nobody has asked for")
 	case t == frameObject:
 		return nil // counted in pushMemory
-	case size > smallFrame && !g.memory.grow(int64(size)):
+	case size > smallFrame && !g.memory.tryGrow(int64(size)):
 		return limitError(LimitMemory, ErrBusy, "no memory is free for a frame of %d bytes", size)
 	}
 	return nil

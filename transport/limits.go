@@ -55,7 +55,8 @@ const (
 	firstBufferBytes = 4 << 10   // for the first frame of a stream
 	guestAheadBytes  = 256 << 10 // as aheadBytes, of what a client sends
 	streamMemory     = 48 << 10  // what an open stream holds, before its request is served
-	requestMemory    = inFlightBytes + 256<<10
+	requestMemory    = inFlightBytes + 128<<10
+	walkMemory       = 128 << 10                                      // what a walk keeps without asking for more
 	pushMemory       = maxObjectFrame + verifyBytes + guestAheadBytes // what a push holds besides
 )
 

@@ -19,8 +19,9 @@ type Memory struct {
 
 // memoryWait is one who waits for bytes; ready is closed when they are theirs.
 type memoryWait struct {
-	bytes int64
-	ready chan struct{}
+	bytes  int64
+	served bool
+	ready  chan struct{}
 }
 
 // NewMemory returns a budget of so many bytes.
@@ -45,42 +46,48 @@ func (m *Memory) Used() (used, limit int64) {
 	return m.used, m.limit
 }
 
-// Try takes bytes if they are there, and reports whether it did.
-func (m *Memory) Try(n int64) bool { return m.try(n, 0) }
-
-// try takes bytes if a part of the budget is free then, one in so many.
-func (m *Memory) try(n int64, part int64) bool {
+// Try takes bytes if they are there, and reports whether it did. It leaves an eighth of the
+// budget to requests that are served already.
+func (m *Memory) Try(n int64) bool {
 	if m == nil {
 		return true
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	keep := int64(0)
-	if part > 0 {
-		keep = m.limit / part
-	}
-	if m.used+n > m.limit-keep {
+	if m.used+n > m.limit-m.limit/reserve {
 		return false
 	}
 	m.used += n
 	return true
 }
 
-// Take takes bytes and waits for them if need be, for no longer than the given time. It
-// fails with a [*LimitError] that wraps [ErrBusy], or with ctx's error. More than there
-// are in all is given when nothing is in use.
+// reserve is the part of a budget that those who come new leave to others, one in so many.
+const reserve = 8
+
+// Take takes bytes as Try does, and waits for them if need be, for no longer than the given
+// time. It fails with a [*LimitError] that wraps [ErrBusy], or with ctx's error. More than
+// there are in all is given when nothing is in use.
 func (m *Memory) Take(ctx context.Context, n int64, patience time.Duration) error {
+	return m.take(ctx, n, patience, false)
+}
+
+// take is Take. Whoever is served already, and needs more to come to an end, comes before
+// those who wait, and has the whole budget.
+func (m *Memory) take(ctx context.Context, n int64, patience time.Duration, served bool) error {
 	if m == nil {
 		return nil
 	}
+	w := &memoryWait{bytes: n, served: served, ready: make(chan struct{})}
 	m.mu.Lock()
-	if len(m.waiting) == 0 && m.fits(n) {
-		m.used += n
-		m.mu.Unlock()
-		return nil
+	at := len(m.waiting)
+	if served {
+		at = slices.IndexFunc(m.waiting, func(other *memoryWait) bool { return !other.served })
+		if at < 0 {
+			at = len(m.waiting)
+		}
 	}
-	w := &memoryWait{bytes: n, ready: make(chan struct{})}
-	m.waiting = append(m.waiting, w)
+	m.waiting = slices.Insert(m.waiting, at, w)
+	m.admit()
 	m.mu.Unlock()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -105,12 +112,17 @@ func (m *Memory) Take(ctx context.Context, n int64, patience time.Duration) erro
 	return limitError(LimitMemory, ErrBusy, "no %d bytes of memory were free for %s", n, patience)
 }
 
-func (m *Memory) fits(n int64) bool { return m.used+n <= m.limit || m.used == 0 }
-
 // admit gives bytes to those who wait. It is called with m.mu held.
 func (m *Memory) admit() {
-	for len(m.waiting) > 0 && m.fits(m.waiting[0].bytes) {
+	for len(m.waiting) > 0 {
 		w := m.waiting[0]
+		limit := m.limit
+		if !w.served {
+			limit -= limit / reserve
+		}
+		if m.used > 0 && m.used+w.bytes > limit {
+			return
+		}
 		m.waiting = m.waiting[1:]
 		m.used += w.bytes
 		close(w.ready)
@@ -131,7 +143,8 @@ func (m *Memory) Release(n int64) {
 // account is what one request has taken from a budget. It is safe for use by several
 // goroutines at once; nil stands for no bound.
 type account struct {
-	memory *Memory
+	memory   *Memory
+	patience time.Duration // for more
 
 	mu    sync.Mutex
 	taken int64
@@ -141,25 +154,11 @@ type account struct {
 // accountStep is what an account that grows takes at once.
 const accountStep = 64 << 10
 
-func newAccount(m *Memory) *account {
+func newAccount(m *Memory, patience time.Duration) *account {
 	if m == nil {
 		return nil
 	}
-	return &account{memory: m}
-}
-
-// take waits for bytes as [Memory.Take] does.
-func (a *account) take(ctx context.Context, n int64, patience time.Duration) error {
-	if a == nil {
-		return nil
-	}
-	if err := a.memory.Take(ctx, n, patience); err != nil {
-		return err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.taken += n
-	return nil
+	return &account{memory: m, patience: patience}
 }
 
 // open takes bytes without waiting and reports whether it could.
@@ -170,15 +169,54 @@ func (a *account) open(n int64) bool {
 	if !a.memory.Try(n) {
 		return false
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.taken += n
+	a.add(n, 0)
 	return true
 }
 
-// grow takes bytes without waiting and reports whether it could. It leaves an eighth of
-// the budget to those who come new.
-func (a *account) grow(n int64) bool {
+// take waits for bytes as [Memory.Take] does. Some of them are to spare, for what the
+// account grows by.
+func (a *account) take(ctx context.Context, n, spare int64) error {
+	if a == nil {
+		return nil
+	}
+	if err := a.memory.Take(ctx, n+spare, a.patience); err != nil {
+		return err
+	}
+	a.add(n+spare, spare)
+	return nil
+}
+
+func (a *account) add(taken, spare int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.taken += taken
+	a.spare += spare
+}
+
+// grow takes bytes, of those to spare first, and waits for more. It fails as take does.
+func (a *account) grow(ctx context.Context, n int64) error {
+	if a == nil {
+		return nil
+	}
+	for {
+		a.mu.Lock()
+		lacking := n - a.spare
+		if lacking <= 0 {
+			a.spare -= n
+			a.mu.Unlock()
+			return nil
+		}
+		a.mu.Unlock()
+		more := (lacking + accountStep - 1) / accountStep * accountStep
+		if err := a.memory.take(ctx, more, a.patience, true); err != nil {
+			return err
+		}
+		a.add(more, more)
+	}
+}
+
+// tryGrow takes bytes as grow does, without waiting, and reports whether it could.
+func (a *account) tryGrow(n int64) bool {
 	if a == nil {
 		return true
 	}
@@ -186,7 +224,7 @@ func (a *account) grow(n int64) bool {
 	defer a.mu.Unlock()
 	if n > a.spare {
 		more := (n - a.spare + accountStep - 1) / accountStep * accountStep
-		if !a.memory.try(more, 8) {
+		if !a.memory.Try(more) {
 			return false
 		}
 		a.taken += more
@@ -196,14 +234,12 @@ func (a *account) grow(n int64) bool {
 	return true
 }
 
-// shrink takes note that bytes by which the account grew are free for its next growth.
+// shrink takes note that bytes by which the account grew are to spare again.
 func (a *account) shrink(n int64) {
 	if a == nil {
 		return
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.spare += n
+	a.add(0, n)
 }
 
 // close gives everything back.

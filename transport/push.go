@@ -168,7 +168,7 @@ func (r *serving) push(ctx context.Context, body []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.memory.take(ctx, pushMemory, r.o.MaxWait); err != nil {
+	if err := r.memory.take(ctx, pushMemory, 0); err != nil {
 		return err
 	}
 	if c, ok := sink.(io.Closer); ok {
@@ -234,7 +234,7 @@ func (r *serving) readPush(ctx context.Context, m *pushMessage) (*Offer, error) 
 		if _, err := o.add(t, body); err != nil {
 			return nil, err
 		}
-		if !r.memory.grow(2 * int64(len(body))) { // as it came, and decoded
+		if !r.memory.tryGrow(2 * int64(len(body))) { // as it came, and decoded
 			return nil, limitError(LimitMemory, ErrBusy, "no memory is free for what is offered")
 		}
 	}

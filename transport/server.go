@@ -70,7 +70,7 @@ type serving struct {
 // peer was told, or nil. It ends early, with an error, when ctx does.
 func (s *Server) Serve(ctx context.Context, peer refs.PeerID, stream io.ReadWriteCloser) error {
 	r := &serving{server: s, o: s.options.Load(), peer: peer}
-	r.memory = newAccount(r.o.Memory)
+	r.memory = newAccount(r.o.Memory, r.o.MaxWait)
 	defer r.memory.close()
 	began := time.Now()
 	err := r.serve(ctx, stream)
@@ -157,7 +157,7 @@ func (r *serving) admit(ctx context.Context) error {
 		return err
 	}
 	defer leave()
-	if err := r.memory.take(ctx, requestMemory, r.o.MaxWait); err != nil {
+	if err := r.memory.take(ctx, requestMemory, walkMemory); err != nil {
 		return err
 	}
 	return answer(ctx, body)
@@ -400,7 +400,7 @@ func (r *serving) answerWants(ctx context.Context, ds Dataset) error {
 
 // send answers one query within the bounds of the request.
 func (r *serving) send(ctx context.Context, objects object.Reader, query sendQuery) error {
-	query.effort = &effort{most: r.o.MaxTraversal, memory: r.memory}
+	query.effort = &effort{ctx: ctx, most: r.o.MaxTraversal, memory: r.memory}
 	defer query.effort.close()
 	_, err := send(ctx, r.c, objects, &r.server.codec, query, &r.stats)
 	if query.effort.limit != "" {

@@ -65,8 +65,8 @@ const Prefix = "serve."
 // All returns the table, in the order in which help shows it.
 func All() []Bound {
 	list := []Bound{
-		{Name: link.LimitConns, Default: 256, Most: 100_000, Usage: "connections at once"},
-		{Name: link.LimitPerAddress, Default: 128, Most: 100_000, Usage: "of them from one IPv4 address or IPv6 /64 network; loopback is exempt"},
+		{Name: link.LimitConns, Default: 512, Most: 100_000, Usage: "connections at once"},
+		{Name: link.LimitPerAddress, Default: 256, Most: 100_000, Usage: "of them from one IPv4 address or IPv6 /64 network; loopback is exempt"},
 		{Name: link.LimitHandshakes, Default: 200, Most: 1_000_000, Usage: "new connections in a second, half of them from one address"},
 		{Name: Streams, Default: 16, Most: 1000, Usage: "requests under way on one connection"},
 		{Name: transport.LimitRequests, Default: 128, Most: 100_000, Usage: "requests served at once, half of them for one peer"},

@@ -51,7 +51,7 @@ func TestResolve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.Int("max-requests") != 9 || v.Time(Wait) != 7*time.Second || v["disk-floor"] != 0 || v.Int("max-connections") != 256 {
+	if v.Int("max-requests") != 9 || v.Time(Wait) != 7*time.Second || v["disk-floor"] != 0 || v.Int("max-connections") != 512 {
 		t.Errorf("%v", v)
 	}
 	settings["serve.stall"] = "soon"

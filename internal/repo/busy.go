@@ -10,12 +10,13 @@ import (
 	"github.com/constl/constl/transport/link"
 )
 
-// How often, and when first, a busy peer is asked again. Each wait is twice as long as the one
-// before, and between half of it and all of it, so that not all who were sent away come
-// back at once.
+// How often, and when first, a busy peer is asked again. Each wait is twice as long as the
+// one before, up to the longest, less up to half of it, so that not all who were sent away
+// come back at once.
 const (
-	busyTries = 6
-	busyWait  = 500 * time.Millisecond
+	busyTries   = 8
+	busyWait    = 500 * time.Millisecond
+	longestWait = 20 * time.Second
 )
 
 // Busy says that peers are busy and when they are asked again.
@@ -48,6 +49,6 @@ func (r *Repo) whileBusy(ctx context.Context, try func() error) error {
 			timer.Stop()
 			return err
 		}
-		wait *= 2
+		wait = min(2*wait, max(wait, longestWait))
 	}
 }

@@ -19,11 +19,11 @@ const (
 
 // GateOptions bound what a gate lets through. Zero fields mean the defaults.
 type GateOptions struct {
-	// MaxConns is how many connections there may be at once. Default: 256.
+	// MaxConns is how many connections there may be at once. Default: 512.
 	MaxConns int
 	// MaxPerAddress is how many of them from one IPv4 address or one IPv6 network of 64
 	// bits; many people sit behind the address of an institute. Loopback addresses count
-	// for the others alone. Default: 128.
+	// for the others alone. Default: 256.
 	MaxPerAddress int
 	// MaxHandshakes is how many connections may begin in one second, half of them from
 	// one place. Default: 200.
@@ -44,7 +44,7 @@ func (o *GateOptions) withDefaults() GateOptions {
 	for _, d := range []struct {
 		v  *int
 		to int
-	}{{&full.MaxConns, 256}, {&full.MaxPerAddress, 128}, {&full.MaxHandshakes, 200}} {
+	}{{&full.MaxConns, 512}, {&full.MaxPerAddress, 256}, {&full.MaxHandshakes, 200}} {
 		if *d.v <= 0 {
 			*d.v = d.to
 		}
@@ -165,8 +165,12 @@ func (g *Gate) Crowded() bool {
 	return g.total >= g.o.MaxConns/2 || g.begun >= g.o.MaxHandshakes/2
 }
 
+// perPeer is how many connections a peer has where it is crowded: the one that it uses,
+// and one that it tries beside it.
+const perPeer = 2
+
 // Identify says whose connection it is, once that is proved, and returns the bound that it
-// breaks, "" if none: where half of the places are taken, a peer gets no second one. The
+// breaks, "" if none: where half of the places are taken, a peer gets no third one. The
 // caller ends the connection then.
 func (p *Pass) Identify(peer refs.PeerID) (limit string) {
 	g := p.gate
@@ -177,7 +181,7 @@ func (p *Pass) Identify(peer refs.PeerID) (limit string) {
 	}
 	g.mu.Lock()
 	switch {
-	case g.peers[peer] == 0:
+	case g.peers[peer] < perPeer:
 	case g.total > (g.o.MaxConns+1)/2:
 		limit = LimitConns
 	case p.counted && g.places[p.place] > (g.o.MaxPerAddress+1)/2:

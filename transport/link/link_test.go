@@ -15,7 +15,7 @@ func address(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port
 
 func TestGate(t *testing.T) {
 	var hit string
-	memory := transport.NewMemory(100)
+	memory := transport.NewMemory(112) // of which 14 are not for newcomers
 	g := NewGate(&GateOptions{MaxConns: 5, MaxPerAddress: 2, Memory: memory, Hit: func(limit string) { hit = limit }})
 	var passes []*Pass
 	for i, step := range []struct{ ip, limit string }{
@@ -34,8 +34,8 @@ func TestGate(t *testing.T) {
 	if n, _ := g.Count(); !g.Crowded() || n != 5 {
 		t.Errorf("a full gate is not crowded, or counts %d", n)
 	}
-	if !passes[0].Grow(50) || passes[0].Grow(1) {
-		t.Error("50 bytes more are there, and 51 are not")
+	if !passes[0].Grow(48) || passes[0].Grow(1) {
+		t.Error("48 bytes more are there, and 49 are not")
 	}
 	passes[1].Leave()
 	passes[1].Leave()
@@ -50,7 +50,7 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// Where it is crowded, nobody has two places.
+// Where it is crowded, nobody has three places.
 func TestGateKnowsPeers(t *testing.T) {
 	var hit string
 	g := NewGate(&GateOptions{MaxConns: 8, MaxPerAddress: 4, Hit: func(limit string) { hit = limit }})
@@ -72,7 +72,7 @@ func TestGateKnowsPeers(t *testing.T) {
 		limit string
 	}{
 		{"192.0.2.1", 1, ""}, {"192.0.2.1", 1, ""}, {"192.0.2.1", 1, LimitPerAddress}, {"192.0.2.1", 2, ""},
-		{"127.0.0.1", 3, ""}, {"127.0.0.1", 3, LimitConns}, {"127.0.0.1", 4, ""},
+		{"127.0.0.1", 3, ""}, {"127.0.0.1", 3, ""}, {"127.0.0.1", 3, LimitConns}, {"127.0.0.1", 4, ""},
 	} {
 		hit = ""
 		p, limit := enter(step.ip, step.peer)

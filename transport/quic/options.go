@@ -83,9 +83,9 @@ func (o *Options) config() *quicgo.Config {
 // What a listener's connections may send before anything of it was read, and what
 // they hold besides. Most of them ask, and send little.
 const (
-	guestStreamWindow = 128 << 10
-	guestConnWindow   = 192 << 10
-	connMemory        = guestConnWindow + 64<<10
+	guestStreamWindow = 64 << 10
+	guestConnWindow   = 96 << 10
+	connMemory        = guestConnWindow + 32<<10
 )
 
 // listenConfig returns the settings of a listener's connections, whose windows begin

@@ -278,7 +278,7 @@ func TestCrowdedListenerGivesPeersOneConnection(t *testing.T) {
 
 // Without memory the windows of flow control do not grow, and everything still comes.
 func TestWindowsTakeMemory(t *testing.T) {
-	memory := transport.NewMemory(connMemory + 100)
+	memory := transport.NewMemory((connMemory + 100) * 8 / 7)
 	received := make(chan int64, 1)
 	l := listen(t, testKey(1), func(_ context.Context, _ refs.PeerID, s link.Stream) {
 		n, _ := io.Copy(io.Discard, s)
@@ -300,7 +300,7 @@ func TestWindowsTakeMemory(t *testing.T) {
 	if n := <-received; n != size {
 		t.Errorf("%d bytes came, want %d", n, size)
 	}
-	memory.SetLimit(2*connMemory - 1)
+	memory.SetLimit(2 * connMemory)
 	_, err = Dial(t.Context(), []string{l.Addr().String()}, testKey(1).PeerID(), testKey(3), nil)
 	if !errors.Is(err, link.ErrRefused) {
 		t.Errorf("a connection without memory: %v, want ErrRefused", err)
