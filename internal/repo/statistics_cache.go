@@ -3,6 +3,7 @@ package repo
 import (
 	"cmp"
 	"context"
+	"errors"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -209,7 +210,7 @@ func (c *statCache) dropStale(ctx context.Context) error {
 }
 
 // partsOfHead returns the row groups and segments of all tables of the commit that is
-// checked out.
+// checked out, as far as they can be told from what is here.
 func (r *Repo) partsOfHead(ctx context.Context) (map[object.ID]bool, error) {
 	head, err := r.Head(ctx)
 	if err != nil {
@@ -224,24 +225,32 @@ func (r *Repo) partsOfHead(ctx context.Context) (map[object.ID]bool, error) {
 		if e.Type != object.TypeTable {
 			continue
 		}
-		t, err := tabular.Open(ctx, r.store, e.ID)
-		if err != nil {
+		if err := addParts(ctx, r.store.Store, e.ID, live); err != nil && !errors.Is(err, object.ErrNotFound) {
 			return nil, err
-		}
-		for ref, err := range t.Groups(ctx) {
-			if err != nil {
-				return nil, err
-			}
-			g, err := t.Group(ctx, ref)
-			if err != nil {
-				return nil, err
-			}
-			live[ref.ID] = true
-			for col := range g.Width() {
-				id, _ := g.SegmentID(col)
-				live[id] = true
-			}
 		}
 	}
 	return live, nil
+}
+
+// addParts adds the row groups and segments of a table.
+func addParts(ctx context.Context, objects object.Reader, table object.ID, live map[object.ID]bool) error {
+	t, err := tabular.Open(ctx, objects, table)
+	if err != nil {
+		return err
+	}
+	for ref, err := range t.Groups(ctx) {
+		if err != nil {
+			return err
+		}
+		g, err := t.Group(ctx, ref)
+		if err != nil {
+			return err
+		}
+		live[ref.ID] = true
+		for col := range g.Width() {
+			id, _ := g.SegmentID(col)
+			live[id] = true
+		}
+	}
+	return nil
 }
