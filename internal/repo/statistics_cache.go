@@ -3,8 +3,8 @@ package repo
 import (
 	"cmp"
 	"context"
-	"errors"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
