@@ -165,26 +165,36 @@ func TestBounds(t *testing.T) {
 	s.Close()
 }
 
-func TestCrowdedListenerGivesPeersOneConnection(t *testing.T) {
+// Where it is crowded, one of three connections of a peer is ended, whichever is known
+// last, and told why.
+func TestCrowdedListenerEndsThirdConnections(t *testing.T) {
 	l := listen(t, func(_ context.Context, _ refs.PeerID, s link.Stream) { _, _ = io.Copy(io.Discard, s) },
 		&Options{Gate: link.NewGate(&link.GateOptions{MaxConns: 3})})
-	var err error
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 3)
 	for range 3 {
-		var c *Conn
-		if c, err = Dial(t.Context(), l.Addr().String(), testKey(1).PeerID(), testKey(2), nil); err != nil {
+		c, err := Dial(t.Context(), l.Addr().String(), testKey(1).PeerID(), testKey(2), nil)
+		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		var s link.Stream
-		if s, err = c.OpenStream(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if n, _ := l.gate.Count(); n == 3 {
-			_, err = transport.Sync(t.Context(), s, &transport.SyncRequest{StatementsOnly: true}, nil, nil)
-		}
+		go func() {
+			s, err := c.OpenStream(t.Context())
+			if err == nil {
+				_, err = transport.Sync(ctx, s, &transport.SyncRequest{StatementsOnly: true}, nil, nil)
+			}
+			ended <- err
+		}()
 	}
-	if !errors.Is(err, transport.ErrBusy) || !strings.Contains(err.Error(), "limit max-connections") {
+	if err := <-ended; !errors.Is(err, transport.ErrBusy) || !strings.Contains(err.Error(), "limit max-connections") {
 		t.Errorf("%v, want ErrBusy with the limit's name", err)
+	}
+	cancel()
+	for range 2 {
+		if err := <-ended; errors.Is(err, transport.ErrBusy) {
+			t.Errorf("another one was ended, too: %v", err)
+		}
 	}
 }
 
