@@ -134,7 +134,9 @@ func (e Entry) Check() error {
 		return fmt.Errorf("%w: a raw entry declares %d bytes and holds %d", object.ErrCorrupt, e.Length, len(e.Data))
 	case e.Encoding == Raw:
 		return nil
-	case len(e.Data) >= maxLength:
+	case e.Encoding == Delta && e.Length > MaxDelta:
+		return fmt.Errorf("%w: a delta declares %d bytes, at most %d are allowed", object.ErrCorrupt, e.Length, MaxDelta)
+	case len(e.Data) >= e.Length:
 		return fmt.Errorf("%w: %d bytes of compressed data for an object of %d", object.ErrCorrupt, len(e.Data), e.Length)
 	}
 	return checkBlocks(e.Data)

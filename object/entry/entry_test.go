@@ -108,6 +108,10 @@ func TestRefusals(t *testing.T) {
 	trailing.Data = append(bytes.Clone(zs.Data), 0)
 	second := zs
 	second.Data = append(bytes.Clone(zs.Data), 0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0)
+	bloated := zs // empty blocks before the others
+	bloated.Data = append(bytes.Repeat([]byte{0, 0, 0}, zs.Length/3), zs.Data...)
+	long := delta
+	long.Length = MaxDelta + 1
 	cut := zs
 	cut.Data = zs.Data[:len(zs.Data)-1]
 	for name, wire := range map[string][]byte{
@@ -115,7 +119,8 @@ func TestRefusals(t *testing.T) {
 		"over-long length": {1, 0x85, 0, 1, 0, 0}, "base cut short": {2, 5, 1, 2, 3},
 		"zero base": noBase.Append(nil), "length over the limit": huge.Append(nil),
 		"declared too long": longer.Append(nil), "declared too short": shorter.Append(nil),
-		"trailing byte": trailing.Append(nil), "second frame": second.Append(nil), "cut": cut.Append(nil),
+		"trailing byte": trailing.Append(nil), "second frame": second.Append(nil), "longer than the object": bloated.Append(nil),
+		"a delta of a large object": long.Append(nil), "cut": cut.Append(nil),
 	} {
 		e, err := Parse(wire)
 		if err == nil {

@@ -69,12 +69,8 @@ func (b *Batch) encode(o object.Object, id object.ID, bases []object.ID) (e entr
 }
 
 // stands reports whether an entry that somebody else made can be stored as it is,
-// and its depth: it takes no more room than the object, and a delta's base is held
-// and not too deep.
+// and its depth: a delta's base is held and not too deep.
 func (b *Batch) stands(e entry.Entry) (depth uint8, ok bool) {
-	if e.Encoding != entry.Raw && len(e.Data) >= e.Length {
-		return 0, false
-	}
 	if e.Encoding != entry.Delta {
 		return 0, true
 	}
