@@ -129,7 +129,7 @@ func (s *Store) get(ctx context.Context, b *Batch, id object.ID) (object.Object,
 		return o, err
 	}
 	// Another process may have written it, or joined the pack it was in.
-	if refreshErr := s.refresh(errors.Is(err, object.ErrNotFound)); refreshErr != nil {
+	if refreshErr := s.refresh(false); refreshErr != nil {
 		if s.readOnly && errors.Is(refreshErr, fs.ErrNotExist) {
 			return nil, err
 		}
@@ -188,7 +188,7 @@ func (s *Store) GetEntry(ctx context.Context, id object.ID) (entry.Entry, error)
 	if !errors.Is(err, object.ErrNotFound) {
 		return e, err
 	}
-	if err := s.refresh(true); err != nil {
+	if err := s.refresh(false); err != nil {
 		return entry.Entry{}, err
 	}
 	return s.entryOnce(id)
