@@ -266,16 +266,24 @@ func TestMaxMemoryOfWalks(t *testing.T) {
 	}
 }
 
-// Without memory for the stream itself, nothing is said on it.
+// Without memory for the stream itself, who has opened it is told just that.
 func TestMaxMemoryForStreams(t *testing.T) {
 	var served Served
-	memory := NewMemory(streamMemory - 1)
-	d, s := bounded(t, &ServerOptions{Memory: memory, Done: func(r Served) { served = r }})
+	d, s := bounded(t, &ServerOptions{Memory: NewMemory(streamMemory), Done: func(r Served) { served = r }})
 	r := newReplica(t, d.id, testKey(2))
 	stream := dial(t, s, r.key)
-	if _, err := r.sync(stream); !errors.Is(err, ErrDisconnected) {
-		t.Errorf("%v, want ErrDisconnected", err)
-	}
+	// A pipe has no room for a request that nobody reads.
+	tap := make(chan error, 1)
+	go func() {
+		c := newConn(stream)
+		t, body, err := c.next()
+		if err == nil {
+			err = unexpected(t, body)
+		}
+		c.abandon()
+		tap <- err
+	}()
+	wantLimit(t, <-tap, LimitMemory, ErrBusy)
 	stream.(*testStream).served.Wait()
 	var limit *LimitError
 	if !errors.As(served.Err, &limit) || limit.Limit != LimitMemory {

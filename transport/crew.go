@@ -68,7 +68,7 @@ func remaining(took time.Duration, came, left int) time.Duration {
 }
 
 // run does the errand, over the stream of f and those of the crew. It fails with the
-// error of f's stream, although the others go on as long as they can.
+// error of f's stream, although the others go on as long as they can, unless they bring all.
 func (w *crew) run(ctx context.Context, f *fetcher, e *errand) error {
 	w.mu.Lock()
 	for _, h := range w.helpers {
@@ -86,6 +86,9 @@ func (w *crew) run(ctx context.Context, f *fetcher, e *errand) error {
 		w.cancel() // a peer that lies, or a full disk: nothing more is worth having
 	}
 	w.work.Wait()
+	if err != nil && replaceable(err) && e.complete() {
+		return nil // it has come over the others; if more is needed, asking for that fails
+	}
 	return err
 }
 

@@ -196,25 +196,18 @@ func TestBadHelpers(t *testing.T) {
 	}
 }
 
-// If the first stream is cut, the others finish what is under way, and little is
-// left for the next try.
+// If the first stream is cut, the others bring the rest of what is under way, and nothing
+// is left for another try.
 func TestFirstStreamIsCut(t *testing.T) {
 	d := grown(t)
 	synctest.Test(t, func(t *testing.T) {
 		c := &crowd{t: t, s: server(nil, d), r: newReplica(t, d.id, testKey(2)), rate: 100_000, most: 2}
-		before, err := c.sync(c.r.request(), func(s io.ReadWriteCloser) io.ReadWriteCloser { return cutAfter(s, 500_000) })
-		if !errors.Is(err, ErrDisconnected) {
-			t.Fatalf("%v, want ErrDisconnected", err)
-		}
-		req := c.r.request()
-		req.Resume = true
-		after, err := c.sync(req, nil)
-		if err != nil {
+		if _, err := c.sync(c.r.request(), func(s io.ReadWriteCloser) io.ReadWriteCloser { return cutAfter(s, 500_000) }); err != nil {
 			t.Fatal(err)
 		}
 		wantComplete(t, c.r.store, d.head)
-		if after.Stats.Objects*10 > before.Stats.Objects {
-			t.Errorf("%d objects came, then %d", before.Stats.Objects, after.Stats.Objects)
+		if len(c.streams) < 2 {
+			t.Error("no further stream was opened")
 		}
 	})
 }

@@ -155,11 +155,11 @@ func startConn(stream io.ReadWriteCloser, g *guest) *conn {
 
 func (c *conn) readAhead() {
 	defer close(c.frames)
-	r := frameReader{r: bufio.NewReaderSize(connReader{c}, firstBufferBytes), guest: c.guest}
-	for first := true; ; first = false {
-		if !first {
-			// Many who open a stream say no more than one thing.
-			r.r = bufio.NewReaderSize(r.r, bufferBytes)
+	r := frameReader{r: bufio.NewReaderSize(connReader{c}, c.guest.buffer()), guest: c.guest}
+	for {
+		// Most who open a stream have little to say; who pushes objects has much.
+		if size := c.guest.buffer(); size > r.r.Size() {
+			r.r = bufio.NewReaderSize(r.r, size)
 		}
 		t, body, err := r.next()
 		if err == nil && t == frameEnough {

@@ -17,6 +17,14 @@ type guest struct {
 // stream itself.
 const smallFrame = 4 << 10
 
+// buffer returns how many bytes are read ahead of frames.
+func (g *guest) buffer() int {
+	if g != nil && !g.objects.Load() {
+		return smallFrame
+	}
+	return bufferBytes
+}
+
 // admit decides whether a frame may come, before any of its body is read.
 func (g *guest) admit(t frameType, size int) error {
 	switch {

@@ -52,12 +52,11 @@ const (
 	bufferBytes   = 64 << 10
 	maxOpening    = 8 << 10 // bytes of a request that goes along with the handshake
 
-	firstBufferBytes = 4 << 10   // for the first frame of a stream
-	guestAheadBytes  = 256 << 10 // as aheadBytes, of what a client sends
-	streamMemory     = 48 << 10  // what an open stream holds, before its request is served
-	requestMemory    = inFlightBytes + 128<<10
-	walkMemory       = 128 << 10                                      // what a walk keeps without asking for more
-	pushMemory       = maxObjectFrame + verifyBytes + guestAheadBytes // what a push holds besides
+	guestAheadBytes = 256 << 10 // as aheadBytes, of what a client sends
+	streamMemory    = 32 << 10  // what an open stream holds, before its request is served
+	requestMemory   = inFlightBytes + 128<<10
+	walkMemory      = 128 << 10                                      // what a walk keeps without asking for more
+	pushMemory      = maxObjectFrame + verifyBytes + guestAheadBytes // what a push holds besides
 )
 
 // The defaults of options.

@@ -85,8 +85,7 @@ func (s *Server) Serve(ctx context.Context, peer refs.PeerID, stream io.ReadWrit
 
 func (r *serving) serve(ctx context.Context, stream io.ReadWriteCloser) error {
 	if !r.memory.open(streamMemory) {
-		abort(stream)
-		return limitError(LimitMemory, ErrBusy, "too many streams are open")
+		return turnAway(stream, limitError(LimitMemory, ErrBusy, "too many streams are open"))
 	}
 	c := startConn(stream, &guest{memory: r.memory, maxRequest: r.o.MaxRequestBytes})
 	r.c = c
@@ -109,6 +108,18 @@ func (r *serving) serve(ctx context.Context, stream io.ReadWriteCloser) error {
 		err = fmt.Errorf("closing the stream: %w", closeErr)
 	}
 	r.stats.BytesIn, r.stats.BytesOut = c.in.Load(), c.out.Load()
+	return err
+}
+
+// turnAwayTime is how long somebody may take to hear that there is nothing for them.
+const turnAwayTime = 5 * time.Second
+
+// turnAway says no more on a stream than why nothing is served on it, and returns that.
+func turnAway(stream io.ReadWriteCloser, err error) error {
+	timer := time.AfterFunc(turnAwayTime, func() { abort(stream) })
+	defer timer.Stop()
+	Refuse(stream, err)
+	stream.Close()
 	return err
 }
 

@@ -286,7 +286,7 @@ func (s *Service) done(r transport.Served) {
 
 // requestShare and cacheShare are the parts of the service's memory that requests and
 // connections hold, and that objects are kept in. The rest is the runtime's.
-func requestShare(v bounds.Values) int64 { return v[transport.LimitMemory] / 2 }
+func requestShare(v bounds.Values) int64 { return v[transport.LimitMemory] / 8 * 5 }
 func cacheShare(v bounds.Values) int64   { return v[transport.LimitMemory] / 8 }
 
 // limitProcess makes the collector of garbage work harder before the process takes more

@@ -506,7 +506,7 @@ func TestMetricsAndHealth(t *testing.T) {
 		`constl_build_info{version="1.2.3"}`: 1,
 		`constl_datasets{state="served"}`:    1,
 		`constl_reloads_total`:               0,
-		`constl_memory_bytes{state="limit"}`: 192 << 20,
+		`constl_memory_bytes{state="limit"}`: 240 << 20,
 		`constl_requests_served`:             0,
 		`constl_requests_waiting`:            0,
 	}
@@ -589,7 +589,7 @@ func TestSettingsAreTakenOver(t *testing.T) {
 	if !events.has("reloaded max-connections,max-memory") {
 		t.Errorf("what was taken over was not told: %q", events.all())
 	}
-	if _, limit := s.memory.Used(); limit != 100e6 || s.Grace() != time.Second {
+	if _, limit := s.memory.Used(); limit != 125e6 || s.Grace() != time.Second {
 		t.Errorf("the budget is %d, the grace %s", limit, s.Grace())
 	}
 	// A dataset's own value comes first, and those of others stay.
