@@ -95,7 +95,9 @@ func TestGoesOnWithAnotherPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if again.Objects != fetched.Objects || again.Bytes > fetched.Bytes*11/10 {
+	// The first peer had sent three quarters: from the beginning it would be as much again.
+	// A part that a slow machine is late with may come over two streams.
+	if again.Objects < fetched.Objects || again.Bytes > fetched.Bytes*3/2 {
 		t.Errorf("%d objects and %d bytes came from two peers, %d and %d from one", again.Objects, again.Bytes, fetched.Objects, fetched.Bytes)
 	}
 	if read(t, c, "photo.jpg") != read(t, r, "photo.jpg") {

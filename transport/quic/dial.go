@@ -140,20 +140,20 @@ func (d *dialing) connect(ctx context.Context, c *Conn, addr net.Addr, tlsConfig
 		c.conn, err = c.transport.Dial(ctx, addr, tlsConfig, d.o.config())
 		return err
 	}
-	tlsConfig.SessionTicketsDisabled = false
-	tlsConfig.ClientSessionCache = d.o.Sessions
+	gate := newEarlyGate(d.o.Sessions)
+	gate.guard(tlsConfig)
 	if c.conn, err = c.transport.DialEarly(ctx, addr, tlsConfig, d.o.config()); err != nil {
 		return err
 	}
-	if err := c.early(ctx, d.o.Early); err != nil {
+	if err := c.early(ctx, d.o.Early, gate.open); err != nil {
 		c.conn.CloseWithError(codeDone, "")
 		return err
 	}
 	return nil
 }
 
-// early sends what can be sent with the handshake, and waits until that is complete.
-func (c *Conn) early(ctx context.Context, data []byte) error {
+// early sends what can be sent with the handshake, calls sent, and waits until the handshake is complete.
+func (c *Conn) early(ctx context.Context, data []byte, sent func()) error {
 	select {
 	case <-c.conn.HandshakeComplete():
 		data = nil // there was no session to resume
@@ -168,6 +168,7 @@ func (c *Conn) early(ctx context.Context, data []byte) error {
 			}
 		}
 	}
+	sent()
 	if err := proved(ctx, c.conn); err != nil {
 		return err
 	}
