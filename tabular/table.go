@@ -268,7 +268,7 @@ func (t *Table) ForEach(ctx context.Context, workers int, fn func(*Group) error)
 // time. It stops at the first error and returns it; no goroutine outlives it.
 func MapGroups[T any](ctx context.Context, t *Table, workers int,
 	work func(context.Context, *Group) (T, error), deliver func(T) error) error {
-	return inOrder(ctx, workers, t.Groups(ctx), func(ctx context.Context, ref GroupRef) (T, error) {
+	return MapRefs(ctx, t, workers, func(ctx context.Context, ref GroupRef) (T, error) {
 		g, err := t.Group(ctx, ref)
 		if err != nil {
 			var none T
@@ -276,4 +276,10 @@ func MapGroups[T any](ctx context.Context, t *Table, workers int,
 		}
 		return work(ctx, g)
 	}, deliver)
+}
+
+// MapRefs is [MapGroups] for work that need not read every row group.
+func MapRefs[T any](ctx context.Context, t *Table, workers int,
+	work func(context.Context, GroupRef) (T, error), deliver func(T) error) error {
+	return inOrder(ctx, workers, t.Groups(ctx), work, deliver)
 }

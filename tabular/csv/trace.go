@@ -11,7 +11,7 @@ import (
 
 // Trace says where in a file's bytes the row groups of its table stand, so that a
 // [Read] of the file as it is later only reads the rows of those whose bytes have
-// changed. It is a saving that no id depends on; whoever keeps it must see to it
+// changed, and a [Write] of a later table copies those that it has, too. It is a saving that no id depends on; whoever keeps it must see to it
 // that nobody else can change it. It is never changed and may be used by several
 // goroutines.
 type Trace struct {
@@ -28,20 +28,27 @@ const traceVersion = 1
 // Table returns the id of the table that the trace is of.
 func (t *Trace) Table() object.ID { return t.table }
 
-// traced returns what a trace is bound to: how rows are read, which the trailer
-// and the end of the last row have no part in. It is zero where the text is not
-// the file's bytes.
-func (s *Scanner) traced() object.ID {
-	if s.gz != nil || s.layout.Encoding.byteOrder() != nil {
+// traced returns what a trace is bound to: how rows are read and printed, which the
+// trailer and the end of the last row have no part in. It is zero where the text is
+// not the file's bytes.
+func (l *Layout) traced() object.ID {
+	if l.Gzip != nil || l.Encoding.byteOrder() != nil {
 		return object.ID{}
 	}
-	l := s.layout
-	l.Trailer, l.NoFinalEnd = nil, false
-	data, err := l.Encode()
+	rows := *l
+	rows.Trailer, rows.NoFinalEnd = nil, false
+	data, err := rows.Encode()
 	if err != nil {
 		return object.ID{}
 	}
 	return object.Sum(data.Data)
+}
+
+func (s *Scanner) traced() object.ID {
+	if s.gz != nil {
+		return object.ID{}
+	}
+	return s.layout.traced()
 }
 
 // knownGroups returns the groups of the parent that may be known by their bytes.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/constl/constl/tabular"
 )
@@ -14,12 +13,27 @@ type WriteOptions struct {
 	// Workers is the number of goroutines that decode and print; 0 is one per
 	// processor.
 	Workers int
+	// Before, if not nil, is an earlier file, from which the row groups are copied
+	// that the table has, too.
+	Before *Before
+	// Trace, if not nil, is called with the trace of the file before Write returns, if
+	// there is one to be had.
+	Trace func(*Trace)
+}
+
+// Before is a file that holds a table. What is copied from it is not checked: unless
+// nobody else can have changed the file, whoever uses it compares the hash of what was
+// written.
+type Before struct {
+	File  io.ReaderAt
+	Table *tabular.Table
+	Trace *Trace // of the table's file
 }
 
 // Write writes the file that the table stands for, byte for byte. It fails with
 // [ErrInvalidLayout] if the table is not one of this codec, with [ErrEncoding] if
-// a merge brought in what the file's encoding cannot hold, and as w and the
-// table's store do. A nil o stands for the defaults.
+// a merge brought in what the file's encoding cannot hold, and as w, the file
+// before and the table's store do. A nil o stands for the defaults.
 func Write(ctx context.Context, w io.Writer, t *tabular.Table, o *WriteOptions) error {
 	if o == nil {
 		o = &WriteOptions{}
@@ -35,18 +49,16 @@ func Write(ctx context.Context, w io.Writer, t *tabular.Table, o *WriteOptions) 
 	if _, err := out.Write(p.AppendHead(nil, namesOf(t.Schema.Fields), t.Rows == 0)); err != nil {
 		return fmt.Errorf("write header: %w", err)
 	}
-	var spare sync.Pool
-	err = tabular.MapGroups(ctx, t, o.Workers, func(ctx context.Context, g *tabular.Group) (*[]byte, error) {
-		buf, ok := spare.Get().(*[]byte)
-		if !ok {
-			buf = new([]byte)
-		}
-		var err error
-		*buf, err = p.appendGroup(ctx, (*buf)[:0], g, t.Rows)
-		return buf, err
-	}, func(buf *[]byte) error {
-		_, err := out.Write(*buf)
-		spare.Put(buf)
+	groups := &groupWriter{t: t, p: p, layout: l.traced(), width: len(l.Rules)}
+	if groups.before, err = o.Before.places(groups.layout); err != nil {
+		return err
+	}
+	if groups.before != nil {
+		groups.file = o.Before.File
+	}
+	err = tabular.MapRefs(ctx, t, o.Workers, groups.piece, func(x piece) error {
+		_, err := out.Write(*x.buf)
+		groups.written(x, o.Trace != nil)
 		return err
 	})
 	if err != nil {
@@ -55,23 +67,13 @@ func Write(ctx context.Context, w io.Writer, t *tabular.Table, o *WriteOptions) 
 	if _, err := out.Write(p.AppendTail(nil)); err != nil {
 		return fmt.Errorf("write what stands below the rows: %w", err)
 	}
-	return out.Close()
-}
-
-func (p *Printer) appendGroup(ctx context.Context, dst []byte, g *tabular.Group, rows int64) ([]byte, error) {
-	columns := make([]tabular.Cells, g.Width())
-	for c := range columns {
-		var err error
-		if columns[c], err = g.Cells(ctx, c); err != nil {
-			return dst, err
-		}
+	if err := out.Close(); err != nil {
+		return err
 	}
-	exceptions, err := g.Exceptions(ctx)
-	if err != nil {
-		return dst, err
+	if trace := groups.trace(); trace != nil {
+		o.Trace(trace)
 	}
-	last := g.Ref.First+int64(g.Rows()) == rows
-	return p.AppendColumns(dst, columns, exceptions, 0, g.Rows(), last)
+	return nil
 }
 
 // layoutOf returns a table's layout, which fits its fields, and a printer.
