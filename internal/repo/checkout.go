@@ -10,6 +10,7 @@ import (
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/tabular"
+	"github.com/constl/constl/tabular/csv"
 )
 
 // CheckoutResult says what a checkout did.
@@ -243,47 +244,73 @@ func (r *Repo) putStaged(ctx context.Context, stage *worktree.Stage, objects obj
 			return err
 		}
 	}
+	were := r.tablesInFolder(ctx, set, write)
 	for _, name := range write {
 		e := set.files[name]
 		if stage.Has(name) {
 			done += e.Size
 			continue
 		}
-		if err := r.stageFile(ctx, objects, stage, name, e); err != nil {
+		if err := r.stageFile(ctx, objects, stage, name, e, were); err != nil {
 			return err
 		}
 		done += e.Size
 		r.o.Progress("writing files", done, total)
 	}
-	return stage.Apply()
+	if fresh >= minTraced {
+		stage.Settle()
+	}
+	err := stage.Apply()
+	r.rememberPlaced(set, stage.Placed())
+	return err
 }
 
-func (r *Repo) stageFile(ctx context.Context, objects object.Reader, stage *worktree.Stage, name string, e object.TreeEntry) error {
-	if e.Type == object.TypeSymlink {
+// rememberPlaced saves reading the files that were put in place. It is a saving,
+// nothing else.
+func (r *Repo) rememberPlaced(set *fileSet, placed []worktree.File) {
+	if len(placed) == 0 {
+		return
+	}
+	cache := worktree.LoadCache(r.path(statFile))
+	for _, f := range placed {
+		if sum := set.files[f.Path].Sum; !sum.IsZero() && !r.part.cut(f.Path) {
+			cache.Put(f, sum)
+		}
+	}
+	_ = cache.Save(nil)
+}
+
+func (r *Repo) stageFile(ctx context.Context, objects object.Reader, stage *worktree.Stage, name string, e object.TreeEntry, were map[string]object.TreeEntry) error {
+	switch {
+	case e.Type == object.TypeSymlink:
 		o, err := objects.Get(ctx, e.ID)
 		if err != nil {
 			return err
 		}
 		return stage.Link(name, string(o.Payload()))
+	case e.Type == object.TypeTable && r.part.cut(name):
+		return stage.Write(name, e.Executable, func(w io.Writer) error { return r.writeView(ctx, objects, w, name, e.ID) })
+	case e.Type == object.TypeTable && e.Size >= minTraced:
+		return r.stageTable(ctx, objects, stage, name, e, were[name])
 	}
-	return stage.Write(name, e.Executable, func(w io.Writer) error {
-		if e.Type == object.TypeTable && r.part.cut(name) {
-			return r.writeView(ctx, objects, w, name, e.ID)
-		}
-		return writeEntry(ctx, objects, w, e)
-	})
+	return stage.Write(name, e.Executable, func(w io.Writer) error { return writeEntry(ctx, objects, w, e) })
 }
 
 // writeEntry writes the exact bytes of a file. It fails with an error that wraps
 // [object.ErrCorrupt] if they are not those that the entry promises.
 func writeEntry(ctx context.Context, objects object.Reader, w io.Writer, e object.TreeEntry) error {
+	return writeEntryWith(ctx, objects, w, e, nil)
+}
+
+// writeEntryWith is writeEntry with options for the file of a table.
+func writeEntryWith(ctx context.Context, objects object.Reader, w io.Writer, e object.TreeEntry, o *csv.WriteOptions) error {
 	checked := newHashWriter(w)
 	var err error
 	switch e.Type {
 	case object.TypeTable:
 		var t *tabular.Table
 		if t, err = tabular.Open(ctx, objects, e.ID); err == nil {
-			err = writeTable(ctx, checked, t)
+			err = csv.Write(ctx, checked, t, o)
 		}
 	case object.TypeFile:
 		err = writeBlob(ctx, objects, checked, e.ID)

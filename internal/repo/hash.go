@@ -7,7 +7,11 @@ import (
 	"github.com/zeebo/blake3"
 )
 
-// hashWriter passes bytes on and hashes them on the way.
+// alongside is from how many bytes on hashing goes on beside writing.
+const alongside = 16 << 10
+
+// hashWriter passes bytes on and hashes them on the way. Its sum means something only
+// if no write failed.
 type hashWriter struct {
 	w io.Writer
 	h *blake3.Hasher
@@ -17,8 +21,17 @@ func newHashWriter(w io.Writer) *hashWriter { return &hashWriter{w, blake3.New()
 
 // Write implements [io.Writer].
 func (h *hashWriter) Write(p []byte) (int, error) {
+	if len(p) < alongside {
+		h.h.Write(p) // a hasher never fails
+		return h.w.Write(p)
+	}
+	hashed := make(chan struct{})
+	go func() {
+		defer close(hashed)
+		h.h.Write(p)
+	}()
 	n, err := h.w.Write(p)
-	h.h.Write(p[:n]) // a hasher never fails
+	<-hashed
 	return n, err
 }
 

@@ -64,7 +64,7 @@ func (c *Cache) Sum(f File) (object.ID, bool) {
 	e, ok := c.fresh[f.Path]
 	if !ok {
 		var i int
-		if i, ok = slices.BinarySearchFunc(c.known, f.Path, func(e cached, path string) int { return comparePaths(e.path, path) }); ok {
+		if i, ok = c.find(f.Path); ok {
 			e = c.known[i]
 		}
 	}
@@ -88,6 +88,22 @@ func (c *Cache) Remember(f File, sum object.ID, read time.Time) {
 	}
 	c.fresh[f.Path] = cached{path: f.Path, stamp: f.Stamp, sum: sum}
 	c.changed = true
+}
+
+// Put records the hash of a file that a [Stage] placed.
+func (c *Cache) Put(f File, sum object.ID) {
+	e := cached{path: f.Path, stamp: f.Stamp, sum: sum}
+	i, found := c.find(f.Path)
+	if found {
+		c.known[i] = e
+	} else {
+		c.known = slices.Insert(c.known, i, e)
+	}
+	c.tree, c.changed = object.ID{}, true
+}
+
+func (c *Cache) find(path string) (int, bool) {
+	return slices.BinarySearchFunc(c.known, path, func(e cached, path string) int { return comparePaths(e.path, path) })
 }
 
 // Same records that the files, all that [Scan] found, are those of the tree. It
@@ -123,7 +139,7 @@ func (c *Cache) merge(files []File) {
 }
 
 // Save writes the cache back if it has changed, atomically. files are all that
-// [Scan] found.
+// [Scan] found; they are of no interest if there was nothing but [Cache.Put].
 func (c *Cache) Save(files []File) error {
 	if !c.changed {
 		return nil

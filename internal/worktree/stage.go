@@ -29,13 +29,15 @@ type Stage struct {
 	tmp     string // folder of the staged files, relative to root
 	files   []staged
 	removed []string
+	placed  []File
 }
 
 type staged struct {
-	path string
-	tmp  string
-	kind Kind
-	link string
+	path  string
+	tmp   string
+	kind  Kind
+	link  string
+	stamp Stamp // when it was written
 }
 
 // NewStage prepares a stage for the folder dir, which must hold a store. The
@@ -53,7 +55,7 @@ func NewStage(dir string) (*Stage, error) {
 }
 
 // Write stages a file: write is called with a writer for its content. The file
-// takes its place at name when the stage is applied.
+// takes its place at name when the stage is applied. If write fails nothing is staged.
 func (s *Stage) Write(name string, executable bool, write func(io.Writer) error) error {
 	if err := CheckPath(name); err != nil {
 		return err
@@ -67,8 +69,12 @@ func (s *Stage) Write(name string, executable bool, write func(io.Writer) error)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
-	if err := errors.Join(write(f), f.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
+	err = write(f)
+	if info, serr := f.Stat(); serr == nil {
+		st.stamp = stampOf(info)
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("writing %s: %w", name, err), s.root.Remove(st.tmp))
 	}
 	s.files = append(s.files, st)
 	return nil
@@ -130,11 +136,36 @@ func (s *Stage) place(st staged) error {
 		}
 		return nil
 	}
+	now := time.Now()
 	if err := s.root.Rename(st.tmp, st.path); err != nil {
 		return fmt.Errorf("putting %s in place: %w", st.path, err)
 	}
+	// If nobody can have written to it since without its showing, it is what was staged.
+	info, err := s.root.Lstat(st.path)
+	if err != nil || !st.stamp.settled(now) {
+		return nil
+	}
+	there := stampOf(info)
+	st.stamp.Change = there.Change // which putting it in place has set
+	if there == st.stamp {
+		s.placed = append(s.placed, File{Path: st.path, Kind: st.kind, Size: there.Size, Stamp: there})
+	}
 	return nil
 }
+
+// Settle waits, for less than the blink of an eye, until nothing that is done to the
+// files after they are in place can look as if they had not been touched.
+func (s *Stage) Settle() {
+	for i := range s.files {
+		if st := &s.files[i]; st.kind != Symlink && !st.stamp.coarse() {
+			time.Sleep(tick - time.Since(time.Unix(0, st.stamp.ModTime)))
+		}
+	}
+}
+
+// Placed returns the files that were put in place and are certainly still what was
+// staged.
+func (s *Stage) Placed() []File { return s.placed }
 
 func (s *Stage) remove(name string) error {
 	err := s.root.Remove(name)

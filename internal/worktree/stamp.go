@@ -18,15 +18,24 @@ type Stamp struct {
 	Mode    fs.FileMode
 }
 
+// How long a file system's clock can stand still: some count time in ticks as coarse as
+// two seconds.
+const (
+	tick       = 20 * time.Millisecond
+	coarseTick = 2 * time.Second
+)
+
+// coarse reports whether the stamp's time may be that of a file system with coarse ticks.
+func (s Stamp) coarse() bool { return s.ModTime%int64(time.Second) == 0 }
+
 // settled reports whether a file with this stamp, read at the given moment, can
-// no longer be changed without its stamp showing it. File systems count time in
-// ticks, some of them as coarse as two seconds.
+// no longer be changed without its stamp showing it.
 func (s Stamp) settled(read time.Time) bool {
-	tick := 20 * time.Millisecond
-	if s.ModTime%int64(time.Second) == 0 {
-		tick = 2 * time.Second
+	wait := tick
+	if s.coarse() {
+		wait = coarseTick
 	}
-	return read.UnixNano()-s.ModTime > int64(tick)
+	return read.UnixNano()-s.ModTime > int64(wait)
 }
 
 // dirent is one name of a folder.

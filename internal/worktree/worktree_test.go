@@ -245,3 +245,57 @@ func BenchmarkScan(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/10_000, "ns/file")
 }
+
+// What a stage put in place is known without being read, until it is touched.
+func TestWhatWasPlacedIsKnown(t *testing.T) {
+	dir := folder(t, map[string]string{"a/b.csv": "old"})
+	stage, err := NewStage(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stage.Close()
+	names := []string{"a/b.csv", "c.csv", "a.csv"}
+	for _, name := range names {
+		if err := stage.Write(name, false, func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stage.Settle()
+	if err := stage.Apply(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := Scan(t.Context(), dir, &Ignore{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(stage.Placed()) != len(names) {
+		if files[0].Stamp.coarse() {
+			t.Skip("the file system counts seconds")
+		}
+		t.Fatalf("%d files of %d are known", len(stage.Placed()), len(names))
+	}
+	where, sum := filepath.Join(dir, StoreDir, "cache"), object.Sum([]byte("new"))
+	cache := LoadCache(where)
+	for _, f := range stage.Placed() {
+		cache.Put(f, sum)
+	}
+	if err := cache.Save(nil); err != nil {
+		t.Fatal(err)
+	}
+	cache = LoadCache(where)
+	for _, f := range files {
+		if got, ok := cache.Sum(f); !ok || got != sum {
+			t.Errorf("%s is not known", f.Path)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "c.csv"), []byte("odd"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	touched, err := Look(dir, "c.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := cache.Sum(touched); ok {
+		t.Error("a file that was written to since is still known")
+	}
+}
