@@ -53,9 +53,6 @@ func Write(ctx context.Context, w io.Writer, t *tabular.Table, o *WriteOptions) 
 	if groups.before, err = o.Before.places(groups.layout); err != nil {
 		return err
 	}
-	if groups.before != nil {
-		groups.file = o.Before.File
-	}
 	err = tabular.MapRefs(ctx, t, o.Workers, groups.piece, func(x piece) error {
 		_, err := out.Write(*x.buf)
 		groups.written(x, o.Trace != nil)

@@ -17,10 +17,25 @@ type place struct {
 	source *tabular.Source
 }
 
+// places are the row groups of a file before.
+type places struct {
+	file  io.ReaderAt
+	table *tabular.Table
+	byID  map[object.ID]place
+	like  map[likeness]place
+}
+
+// likeness is what a row group has in common with one of which only cells differ that
+// tables are not chunked by.
+type likeness struct {
+	tail uint64
+	rows int
+}
+
 // places returns where row groups stand that a table whose trace is bound to the
-// layout can have, too; none if there is nothing to copy. The last one is left out,
+// layout can have, too; nil if there is nothing to copy. The last one is left out,
 // since its end is that of the file, and those that are too large to trust a trace.
-func (b *Before) places(layout object.ID) (map[object.ID]place, error) {
+func (b *Before) places(layout object.ID) (*places, error) {
 	if b == nil || b.Trace == nil || layout.IsZero() || b.Trace.table != b.Table.ID || b.Trace.layout != layout {
 		return nil, nil
 	}
@@ -33,14 +48,28 @@ func (b *Before) places(layout object.ID) (map[object.ID]place, error) {
 		at += int64(len(l.Encoding.bom()))
 	}
 	groups := b.Trace.groups
-	places := make(map[object.ID]place, len(groups))
+	x := &places{file: b.File, table: b.Table, byID: make(map[object.ID]place, len(groups)), like: make(map[likeness]place, len(groups))}
 	for i := range groups[:len(groups)-1] {
-		if groups[i].Size <= maxKnown {
-			places[groups[i].ID] = place{at, &groups[i]}
+		if g := &groups[i]; g.Size <= maxKnown {
+			x.byID[g.ID] = place{at, g}
+			x.like[likeness{g.Tail, g.Rows}] = place{at, g}
 		}
 		at += groups[i].Size
 	}
-	return places, nil
+	return x, nil
+}
+
+// read reads a row group's bytes into buf, which may be made anew.
+func (x *places) read(buf *[]byte, at place) error {
+	size := int(at.source.Size)
+	if cap(*buf) < size {
+		*buf = make([]byte, size)
+	}
+	*buf = (*buf)[:size]
+	if _, err := x.file.ReadAt(*buf, at.at); err != nil {
+		return fmt.Errorf("copy rows from the file before: %w", err)
+	}
+	return nil
 }
 
 // groupWriter prints the row groups of a table, or copies them.
@@ -50,8 +79,7 @@ type groupWriter struct {
 	layout object.ID // see [Layout.traced]
 	width  int
 
-	file   io.ReaderAt
-	before map[object.ID]place
+	before *places // nil if there is none
 
 	spare   sync.Pool
 	sources []tabular.Source
@@ -66,34 +94,34 @@ type piece struct {
 
 // piece returns a row group. It is called from several goroutines.
 func (g *groupWriter) piece(ctx context.Context, ref tabular.GroupRef) (piece, error) {
-	x := piece{ref: ref}
-	var ok bool
-	if x.buf, ok = g.spare.Get().(*[]byte); !ok {
-		x.buf = new([]byte)
-	}
+	x := piece{ref: ref, buf: g.buffer()}
 	last := ref.First+int64(ref.Rows) == g.t.Rows
-	if at, ok := g.before[ref.ID]; ok && !last {
-		x.from = at.source
-		return x, g.copied(x.buf, at)
+	if g.before != nil && !last {
+		if at, ok := g.before.byID[ref.ID]; ok {
+			x.from = at.source
+			return x, g.before.read(x.buf, at)
+		}
 	}
 	group, err := g.t.Group(ctx, ref)
 	if err != nil {
 		return x, err
 	}
+	if g.before != nil && !last {
+		if at, ok := g.before.like[likeness{ref.Tail, ref.Rows}]; ok {
+			if ok, err := g.splice(ctx, x.buf, group, at); ok || err != nil {
+				return x, err
+			}
+		}
+	}
 	*x.buf, err = g.p.appendGroup(ctx, (*x.buf)[:0], group, last)
 	return x, err
 }
 
-func (g *groupWriter) copied(buf *[]byte, at place) error {
-	size := int(at.source.Size)
-	if cap(*buf) < size {
-		*buf = make([]byte, size)
+func (g *groupWriter) buffer() *[]byte {
+	if buf, ok := g.spare.Get().(*[]byte); ok {
+		return buf
 	}
-	*buf = (*buf)[:size]
-	if _, err := g.file.ReadAt(*buf, at.at); err != nil {
-		return fmt.Errorf("copy rows from the file before: %w", err)
-	}
-	return nil
+	return new([]byte)
 }
 
 // written takes a piece back, and keeps its source if there is to be a trace. It is
