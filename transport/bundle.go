@@ -70,9 +70,9 @@ func writeBundle(ctx context.Context, c *conn, header *BundleHeader, offer *Offe
 		return err
 	}
 	query := sendQuery{wants: append(Targets(offer.Statements, everything()), header.Wants...), haves: header.Haves}
-	lacking, err := send(ctx, c, objects, &entry.Codec{}, query, stats)
-	if err == nil && lacking > 0 {
-		err = fmt.Errorf("%w: %d of what the bundle is to hold", ErrIncomplete, lacking)
+	end, err := send(ctx, c, objects, &entry.Codec{}, query, stats)
+	if err == nil && end.missing > 0 {
+		err = fmt.Errorf("%w: %d of what the bundle is to hold", ErrIncomplete, end.missing)
 	}
 	return err
 }

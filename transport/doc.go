@@ -3,7 +3,8 @@
 // never dials; package quic beside it gives the streams.
 //
 // One stream carries one request. [Sync] asks a peer for a dataset, or for what
-// is new in it; [Push] offers a peer what one has; a [Server] answers both. The
+// is new in it; [Watch] asks for that, too, and for whatever becomes new from then
+// on; [Push] offers a peer what one has; a [Server] answers all three. The
 // side that holds the objects walks from what is wanted and stops at what the
 // other side has, so that an exchange costs about the difference and one round
 // trip. The side that receives verifies every object against its id, takes only

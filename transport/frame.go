@@ -24,6 +24,7 @@ const (
 	framePush      frameType = 0x02 // request
 	frameBundle    frameType = 0x03 // the header of a bundle, in a file alone
 	framePair      frameType = 0x04 // request
+	frameWatch     frameType = 0x05 // request
 	frameIdentity  frameType = 0x10
 	frameStatement frameType = 0x11
 	frameProof     frameType = 0x12
@@ -33,10 +34,12 @@ const (
 	frameNonce     frameType = 0x16
 	framePaired    frameType = 0x17
 	frameEnough    frameType = 0x18
+	frameKnown     frameType = 0x19
 	frameEnd       frameType = 0x1e
 	frameError     frameType = 0x1f
 
 	frameDraft   frameType = 0x80 // an identity with too few signatures
+	frameStill   frameType = 0x81 // nothing is new, and the sender is there
 	frameContact frameType = 0x82 // where another peer serves the dataset
 
 	// frameIgnorable is the first of the types that a receiver skips if it does not know them.
@@ -53,6 +56,12 @@ func (t frameType) String() string {
 		return "bundle"
 	case framePair:
 		return "pair"
+	case frameWatch:
+		return "watch"
+	case frameKnown:
+		return "known"
+	case frameStill:
+		return "still"
 	case frameNonce:
 		return "nonce"
 	case framePaired:
@@ -87,8 +96,10 @@ func (t frameType) String() string {
 // the type is known.
 func (t frameType) limit() (int, bool) {
 	switch t {
-	case frameSync, framePush, frameBundle:
+	case frameSync, framePush, frameBundle, frameWatch:
 		return MaxRequest, true
+	case frameStill:
+		return 0, true
 	case frameNonce:
 		return len(nonce{}), true
 	case frameEnough:
@@ -105,7 +116,7 @@ func (t frameType) limit() (int, bool) {
 		return maxWantFrame, true
 	case frameContact:
 		return refs.MaxContact, true
-	case framePair, framePaired, frameResult, frameEnd, frameError:
+	case framePair, framePaired, frameKnown, frameResult, frameEnd, frameError:
 		return maxControlFrame, true
 	}
 	return maxControlFrame, t >= frameIgnorable
@@ -134,7 +145,9 @@ type conn struct {
 	stall   error           // what reading and writing fail with once stalled
 	gone    context.Context // ends when the caller gives the stream up
 	giveUp  context.CancelFunc
-	guest   *guest // what a client may send; nil on the client's own side
+	guest   *guest                // what a client may send; nil on the client's own side
+	pulse   atomic.Pointer[pulse] // of a watch
+	peeked  *frame                // what await has seen
 }
 
 // newConn starts to read the stream. The caller calls close or abandon in the end.
@@ -155,7 +168,7 @@ func startConn(stream io.ReadWriteCloser, g *guest) *conn {
 
 func (c *conn) readAhead() {
 	defer close(c.frames)
-	r := frameReader{r: bufio.NewReaderSize(connReader{c}, c.guest.buffer()), guest: c.guest}
+	r := frameReader{r: bufio.NewReaderSize(connReader{c}, c.guest.buffer()), guest: c.guest, pulse: &c.pulse}
 	for {
 		// Most who open a stream have little to say; who pushes objects has much.
 		if size := c.guest.buffer(); size > r.r.Size() {
@@ -199,17 +212,27 @@ func (c *conn) hearEnough(body []byte) error {
 // next returns the next frame. At the end of the stream, between frames, the
 // error is [io.EOF]. The body is the caller's.
 func (c *conn) next() (frameType, []byte, error) {
+	if f := c.peeked; f != nil {
+		c.peeked = nil
+		return f.t, f.body, f.err
+	}
 	c.waits.enter()
 	f, open := <-c.frames
 	c.waits.leave()
+	f = c.took(f, open)
+	return f.t, f.body, f.err
+}
+
+// took is called with what was received from c.frames.
+func (c *conn) took(f frame, open bool) frame {
 	if !open {
-		return 0, nil, io.EOF
+		return frame{err: io.EOF}
 	}
 	if f.err == nil {
 		c.space.release(len(f.body))
 		c.guest.taken(f.t, len(f.body))
 	}
-	return f.t, f.body, f.err
+	return f
 }
 
 // close ends the stream, after what was written, and waits for the reader.
@@ -373,8 +396,9 @@ const growBy = 1 << 20
 // frameReader takes frames off a stream. It is for one goroutine.
 type frameReader struct {
 	r       *bufio.Reader
-	ignored int    // bytes of frames that were skipped
-	guest   *guest // bounds what a client sends
+	ignored int                    // bytes of frames that were skipped
+	guest   *guest                 // bounds what a client sends
+	pulse   *atomic.Pointer[pulse] // takes still frames, once it is set; it may be nil
 }
 
 // next returns the next frame that is not to be skipped. The body is the
@@ -397,9 +421,16 @@ func (f *frameReader) next() (frameType, []byte, error) {
 		if err := f.guest.admit(t, size); err != nil {
 			return 0, nil, err
 		}
+		p := f.beat()
 		if t < frameIgnorable || t == frameDraft || t == frameContact {
 			body, err := readBody(f.r, size)
 			return t, body, err
+		}
+		if t == frameStill && p != nil {
+			if err := p.still(); err != nil {
+				return 0, nil, err
+			}
+			continue
 		}
 		if f.ignored += 1 + size; f.ignored > maxIgnored {
 			return 0, nil, protocolError("more than %d bytes of frames of unknown types", maxIgnored)
@@ -408,6 +439,19 @@ func (f *frameReader) next() (frameType, []byte, error) {
 			return 0, nil, midFrame(err)
 		}
 	}
+}
+
+// beat notes that the peer gave a sign, and returns the pulse of the watch, nil if
+// there is none.
+func (f *frameReader) beat() *pulse {
+	if f.pulse == nil {
+		return nil
+	}
+	p := f.pulse.Load()
+	if p != nil {
+		p.beat()
+	}
+	return p
 }
 
 func readBody(r io.Reader, size int) ([]byte, error) {

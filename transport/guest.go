@@ -30,7 +30,7 @@ func (g *guest) admit(t frameType, size int) error {
 	switch {
 	case g == nil:
 		return nil
-	case (t == frameSync || t == framePush) && size > g.maxRequest:
+	case (t == frameSync || t == framePush || t == frameWatch) && size > g.maxRequest:
 		return limitError(LimitRequestBytes, ErrTooLarge, "a request of %d bytes, and at most %d are taken", size, g.maxRequest)
 	case t == frameObject && !g.objects.Load():
 		return protocolError("an object that nobody has asked for")

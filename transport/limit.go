@@ -11,6 +11,8 @@ import (
 const (
 	LimitRequests     = "max-requests"      // requests served at once, and for how long others wait
 	LimitWaiting      = "max-waiting"       // requests that wait for their turn
+	LimitWatches      = "max-watches"       // watches that are open at once,
+	LimitPeerWatches  = "max-peer-watches"  // and those of one peer
 	LimitMemory       = "max-memory"        // bytes that requests hold in memory
 	LimitRequestBytes = "max-request-bytes" // bytes of a request's body
 	LimitTraversal    = "max-traversal"     // objects read for one answer

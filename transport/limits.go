@@ -25,6 +25,7 @@ const (
 	MaxProofs     = 256      // equivocations in one answer
 	MaxContacts   = 16       // contacts in one answer
 	MaxOffer      = 64 << 20 // bytes of the identities, statements and equivocations of one answer
+	maxKnown      = 1024     // logs in one known frame
 	maxErrorText  = 1 << 10  // bytes
 	maxExtensions = 16
 	maxExtension  = 4 << 10 // bytes of one extension's data
@@ -56,7 +57,25 @@ const (
 	streamMemory    = 32 << 10  // what an open stream holds, before its request is served
 	requestMemory   = inFlightBytes + 128<<10
 	walkMemory      = 128 << 10                                      // what a walk keeps without asking for more
+	watchMemory     = 2 * bufferBytes                                // what a watch holds besides, while nothing is new
+	knownMemory     = 192                                            // and for each log that it knows
 	pushMemory      = maxObjectFrame + verifyBytes + guestAheadBytes // what a push holds besides
+)
+
+// Times and bounds of a watch (PROTOCOL.md §3.4).
+const (
+	stillEvery  = 25 * time.Second // after so long without anything new a server says that it is there
+	silence     = 90 * time.Second // after so long without a sign a peer is given up
+	unanswered  = 4                // stills, after which a client is given up
+	stillBurst  = 16               // stills that may come at once,
+	stillRefill = 5 * time.Second  // and one more each
+	knownBurst  = 1 << 20          // bytes of known frames that may come at once,
+	knownRefill = time.Second / (16 << 10)
+	// Offers that bring nothing new may have so many frames at once, and one more each;
+	// an update counts for some.
+	uselessBurst  = 16 << 10
+	uselessRefill = 10 * time.Millisecond
+	uselessUpdate = 16
 )
 
 // The defaults of options.

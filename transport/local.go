@@ -30,6 +30,7 @@ type Local struct {
 var (
 	_ PeerDataset = (*Local)(nil)
 	_ ContactBook = (*Local)(nil)
+	_ Watchable   = (*shown)(nil)
 )
 
 // MaintainersOnly accepts a push if the peer and everybody whose statements it
@@ -122,6 +123,9 @@ func (l *Local) Drafts(ctx context.Context) ([]*refs.SignedIdentity, error) {
 	}
 	return list[:min(len(list), refs.MaxDrafts)], nil
 }
+
+// Changes implements [Watchable]. It tells of what other processes write, too.
+func (l *Local) Changes(ctx context.Context) <-chan struct{} { return l.Refs.Changes(ctx) }
 
 // KnownLogs returns what a [SyncRequest] says of the logs that are known.
 func (l *Local) KnownLogs(ctx context.Context) ([]KnownLog, error) {

@@ -242,6 +242,18 @@ func (a *account) shrink(n int64) {
 	a.add(0, n)
 }
 
+// giveBack gives back bytes that were taken, and all that are to spare.
+func (a *account) giveBack(n int64) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n += a.spare
+	a.memory.Release(n)
+	a.taken, a.spare = a.taken-n, 0
+}
+
 // close gives everything back.
 func (a *account) close() {
 	if a == nil {

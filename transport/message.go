@@ -80,7 +80,7 @@ type KnownLog struct {
 	Statement object.ID // the statement with that sequence number
 }
 
-// syncMessage is the body of a sync frame (PROTOCOL.md §3.1).
+// syncMessage is the body of a sync frame (PROTOCOL.md §3.1), and of a watch frame (§3.4).
 type syncMessage struct {
 	version    uint64
 	flags      uint64
@@ -100,14 +100,7 @@ func (m *syncMessage) encode() []byte {
 	e.Uvarint(m.flags)
 	e.ID(m.dataset)
 	e.Uvarint(m.identities)
-	e.Uvarint(uint64(len(m.logs)))
-	for i := range m.logs {
-		l := &m.logs[i]
-		e.Raw(l.Log.Signer[:])
-		e.Raw(l.Log.Copy[:])
-		e.Uvarint(l.Seq)
-		e.ID(l.Statement)
-	}
+	encodeLogs(&e, m.logs)
 	e.Uvarint(uint64(len(m.patterns)))
 	for _, p := range m.patterns {
 		e.Text(string(p))
@@ -130,20 +123,8 @@ func decodeSync(body []byte) (*syncMessage, error) {
 	m.flags = d.Uvarint()
 	m.dataset = d.ID()
 	m.identities = d.Uvarint()
-	n := d.Count(len(refs.PeerID{}) + len(refs.CopyID{}) + 1 + object.IDSize)
-	if n > MaxLogs {
-		d.Fail("%d logs, at most %d are allowed", n, MaxLogs)
-		n = 0
-	}
-	for range n {
-		l := KnownLog{}
-		copy(l.Log.Signer[:], d.Raw(len(l.Log.Signer)))
-		copy(l.Log.Copy[:], d.Raw(len(l.Log.Copy)))
-		l.Seq = d.Uvarint()
-		l.Statement = d.ID()
-		m.logs = append(m.logs, l)
-	}
-	n = d.Count(1)
+	m.logs = decodeLogs(d, MaxLogs)
+	n := d.Count(1)
 	if n > MaxPatterns {
 		d.Fail("%d patterns, at most %d are allowed", n, MaxPatterns)
 		n = 0
@@ -163,6 +144,35 @@ func decodeSync(body []byte) (*syncMessage, error) {
 		return nil, fmt.Errorf("sync request: %w", err)
 	}
 	return m, checkFeatures(m.version, m.flags, syncFlags, m.extensions)
+}
+
+func encodeLogs(e *object.Encoder, logs []KnownLog) {
+	e.Uvarint(uint64(len(logs)))
+	for i := range logs {
+		l := &logs[i]
+		e.Raw(l.Log.Signer[:])
+		e.Raw(l.Log.Copy[:])
+		e.Uvarint(l.Seq)
+		e.ID(l.Statement)
+	}
+}
+
+func decodeLogs(d *object.Decoder, limit int) []KnownLog {
+	n := d.Count(len(refs.PeerID{}) + len(refs.CopyID{}) + 1 + object.IDSize)
+	if n > limit {
+		d.Fail("%d logs, at most %d are allowed", n, limit)
+		return nil
+	}
+	var logs []KnownLog
+	for range n {
+		l := KnownLog{}
+		copy(l.Log.Signer[:], d.Raw(len(l.Log.Signer)))
+		copy(l.Log.Copy[:], d.Raw(len(l.Log.Copy)))
+		l.Seq = d.Uvarint()
+		l.Statement = d.ID()
+		logs = append(logs, l)
+	}
+	return logs
 }
 
 func encodeIDs(e *object.Encoder, ids []object.ID) {
@@ -204,6 +214,29 @@ func (m *syncMessage) contact(peer refs.PeerID) (*refs.Contact, error) {
 		return c, nil
 	}
 	return nil, nil
+}
+
+// knownMessage is the body of a known frame (PROTOCOL.md §3.4).
+type knownMessage struct {
+	logs       []KnownLog
+	extensions []extension
+}
+
+func (m *knownMessage) encode() []byte {
+	var e object.Encoder
+	encodeLogs(&e, m.logs)
+	encodeExtensions(&e, m.extensions)
+	return e.Body()
+}
+
+func decodeKnown(body []byte) (*knownMessage, error) {
+	d := object.NewBodyDecoder(body)
+	m := &knownMessage{logs: decodeLogs(d, maxKnown)}
+	m.extensions = decodeExtensions(d)
+	if err := d.Close(); err != nil {
+		return nil, fmt.Errorf("known logs: %w", err)
+	}
+	return m, checkFeatures(Version, 0, 0, m.extensions)
 }
 
 // wantMessage is the body of a want frame (PROTOCOL.md §3.2).

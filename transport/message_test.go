@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"sync/atomic"
 	"testing"
 
 	"github.com/constl/constl/object"
@@ -25,6 +26,8 @@ func seedSync() *syncMessage {
 	}
 }
 
+func seedKnown() *knownMessage { return &knownMessage{logs: seedSync().logs} }
+
 func seedWant() *wantMessage {
 	return &wantMessage{flags: flagWhole, wants: []object.ID{object.Sum([]byte("w"))}, haves: []object.ID{object.Sum([]byte("h"))}, budget: 9}
 }
@@ -41,6 +44,7 @@ func TestGolden(t *testing.T) {
 			"01" + zeros(31) + "02" + zeros(15) + "ac02" + hexID("s") +
 			"03" + "012a" + "0768656164732f2a" + "07746167732f7631" +
 			"01" + hexID("w") + "01" + hexID("h") + "808040" + "02" + "010178" + "0300"},
+		{"known", seedKnown().encode(), "01" + "01" + zeros(31) + "02" + zeros(15) + "ac02" + hexID("s") + "00"},
 		{"want", seedWant().encode(), "04" + "01" + hexID("w") + "01" + hexID("h") + "09" + "00"},
 		{"push", (&pushMessage{version: Version, dataset: object.Sum([]byte("d")), identities: 1, statements: 300}).encode(),
 			"0100" + hexID("d") + "01" + "ac02" + "00"},
@@ -135,8 +139,13 @@ func fuzzMessage[M interface{ encode() []byte }](f *testing.F, decode func([]byt
 	})
 }
 
+// FuzzSync fuzzes the requests of a sync and of a watch, which have one body.
 func FuzzSync(f *testing.F) {
 	fuzzMessage(f, decodeSync, seedSync().encode(), (&syncMessage{version: Version}).encode())
+}
+
+func FuzzKnown(f *testing.F) {
+	fuzzMessage(f, decodeKnown, seedKnown().encode(), (&knownMessage{extensions: []extension{{1, []byte("x")}}}).encode())
 }
 
 func FuzzWant(f *testing.F) {
@@ -179,6 +188,22 @@ func FuzzObject(f *testing.F) {
 	})
 }
 
+// readWatch reads frames as the side of a watch does.
+func readWatch(t *testing.T, b []byte) {
+	var p atomic.Pointer[pulse]
+	p.Store(newPulse(nil))
+	r := frameReader{r: bufio.NewReader(bytes.NewReader(b)), pulse: &p}
+	for {
+		ft, body, err := r.next()
+		if err != nil {
+			return
+		}
+		if limit, _ := ft.limit(); ft == frameStill || len(body) > limit {
+			t.Errorf("a %s frame of %d bytes", ft, len(body))
+		}
+	}
+}
+
 func FuzzFrames(f *testing.F) {
 	frames := func(write func(c *conn)) []byte {
 		var b bytes.Buffer
@@ -194,7 +219,15 @@ func FuzzFrames(f *testing.F) {
 		c.writeFrame(frameError, nil)
 	}))
 	f.Add([]byte{byte(frameObject), 0xff, 0xff, 0xff, 0x07, 1})
+	f.Add(frames(func(c *conn) {
+		c.writeFrame(frameWatch, seedSync().encode())
+		c.writeFrame(frameKnown, seedKnown().encode())
+		for range stillBurst + 1 {
+			c.writeFrame(frameStill)
+		}
+	}))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		readWatch(t, b)
 		r := frameReader{r: bufio.NewReader(bytes.NewReader(b))}
 		var again bytes.Buffer
 		c := &conn{w: bufio.NewWriter(&again)}

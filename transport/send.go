@@ -49,9 +49,9 @@ type sender struct {
 }
 
 // send answers a query: object frames and an end frame, not yet flushed through
-// by anything but their own volume. What is not held is counted in the end frame,
-// and returned.
-func send(ctx context.Context, c *conn, r object.Reader, codec *entry.Codec, query sendQuery, stats *Stats) (lacking uint64, err error) {
+// by anything but their own volume. What is not held is counted in the end frame, which
+// is returned.
+func send(ctx context.Context, c *conn, r object.Reader, codec *entry.Codec, query sendQuery, stats *Stats) (end *endMessage, err error) {
 	s := &sender{c: c, r: r, codec: codec, query: query, run: c.runs.Add(1), stats: stats}
 	s.getter, _ = r.(entry.Getter)
 	s.out = make(chan outgoing, 64)
@@ -74,18 +74,20 @@ func send(ctx context.Context, c *conn, r object.Reader, codec *entry.Codec, que
 	walkErr := <-walked
 	if err == nil && errors.Is(walkErr, errCurtailed) {
 		if s.count == 0 {
-			return 0, query.effort.err()
+			return nil, query.effort.err()
 		}
 		walkErr = errBudget
 	}
 	if err == nil && walkErr != nil && !errors.Is(walkErr, errBudget) {
-		return 0, fmt.Errorf("reading objects to send: %w", walkErr)
+		return nil, fmt.Errorf("reading objects to send: %w", walkErr)
 	} else if err != nil {
-		return 0, err
-	} else if err := c.writeFrame(frameEnd, s.end(walkErr).encode()); err != nil {
-		return 0, streamError(ctx, "sending objects", err)
+		return nil, err
 	}
-	return s.unheld, streamError(ctx, "sending objects", c.flush())
+	end = s.end(walkErr)
+	if err := c.writeFrame(frameEnd, end.encode()); err != nil {
+		return nil, streamError(ctx, "sending objects", err)
+	}
+	return end, streamError(ctx, "sending objects", c.flush())
 }
 
 func (s *sender) end(walkErr error) *endMessage {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,10 @@ type Server struct {
 	options atomic.Pointer[ServerOptions]
 	queue   *queue
 	codec   entry.Codec
+
+	watchers   watchers
+	ending     chan struct{} // closed when watches are to end
+	endWatches func()
 }
 
 // NewServer returns a server. find returns the dataset that the peer asks for; an error that
@@ -31,6 +36,8 @@ func NewServer(find func(ctx context.Context, peer refs.PeerID, id object.ID) (D
 	full := o.withDefaults()
 	s := &Server{find: find, queue: newQueue(full.MaxRequests, full.MaxWaiting)}
 	s.options.Store(full)
+	s.ending = make(chan struct{})
+	s.endWatches = sync.OnceFunc(func() { close(s.ending) })
 	return s
 }
 
@@ -42,8 +49,12 @@ func (s *Server) SetOptions(o *ServerOptions) {
 }
 
 // Stop sends away the requests that wait for their turn, and all that come; they are
-// told that the server is busy. Those under way go on.
-func (s *Server) Stop() { s.queue.close() }
+// told that the server is busy. Those under way go on, but for watches, which do not end
+// by themselves: they end as soon as they were answered once.
+func (s *Server) Stop() {
+	s.queue.close()
+	s.endWatches()
+}
 
 // Load returns how many requests are served and how many wait for their turn.
 func (s *Server) Load() (served, waiting int) { return s.queue.count() }
@@ -62,7 +73,10 @@ type serving struct {
 	asked   time.Time // when the dataset was named
 	waited  time.Duration
 	limit   string // a bound that was hit, though the request goes on
+	free    func() // gives the place among those served back
 	stats   Stats
+	// reported is what of a watch Done has heard of.
+	reported Stats
 }
 
 // Serve answers the one request on the stream, which it closes. peer is who asks,
@@ -74,13 +88,21 @@ func (s *Server) Serve(ctx context.Context, peer refs.PeerID, stream io.ReadWrit
 	defer r.memory.close()
 	began := time.Now()
 	err := r.serve(ctx, stream)
-	if s := r.o.Done; s != nil {
-		s(Served{
-			Peer: peer, Kind: r.kind, Dataset: r.dataset, Stats: r.stats,
-			Waited: r.waited, Took: time.Since(began), Limit: r.limit, Err: err,
-		})
+	if r.reported == (Stats{}) || err != nil {
+		r.done(time.Since(began), err)
 	}
 	return err
+}
+
+// done tells of a request that has ended, or of one more answer of a watch.
+func (r *serving) done(took time.Duration, err error) {
+	if r.o.Done == nil {
+		return
+	}
+	r.o.Done(Served{
+		Peer: r.peer, Kind: r.kind, Dataset: r.dataset, Stats: r.stats.less(r.reported),
+		Waited: r.waited, Took: took, Limit: r.limit, Err: err,
+	})
 }
 
 func (r *serving) serve(ctx context.Context, stream io.ReadWriteCloser) error {
@@ -152,6 +174,8 @@ func (r *serving) admit(ctx context.Context) error {
 		r.kind, answer = RequestSync, r.sync
 	case framePush:
 		r.kind, answer = RequestPush, r.push
+	case frameWatch:
+		r.kind, answer = RequestWatch, r.watch
 	default:
 		return fmt.Errorf("%w: a frame of type %s in place of a request", ErrBadRequest, t)
 	}
@@ -167,7 +191,8 @@ func (r *serving) admit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer leave()
+	r.free = sync.OnceFunc(leave)
+	defer r.free()
 	if err := r.memory.take(ctx, requestMemory, walkMemory); err != nil {
 		return err
 	}
@@ -219,7 +244,7 @@ func (r *serving) sync(ctx context.Context, body []byte) error {
 	if err != nil {
 		return badRequest(err)
 	}
-	ds, identities, err := r.open(ctx, m.dataset)
+	ds, _, err := r.open(ctx, m.dataset)
 	if err != nil {
 		return err
 	}
@@ -227,18 +252,25 @@ func (r *serving) sync(ctx context.Context, body []byte) error {
 		return err
 	}
 	r.stats.Rounds++
-	statements, err := r.sendOffer(ctx, ds, identities, m)
+	peer := tellAfter(m)
+	offer, _, err := peer.offer(ctx, ds)
 	if err != nil {
 		return err
 	}
+	if offer.Contacts, err = r.contacts(ctx, ds); err != nil {
+		return err
+	}
+	if err := r.c.writeOffer(offer); err != nil {
+		return streamError(ctx, "sending statements", err)
+	}
 	if m.flags&flagNoObjects == 0 {
 		query := sendQuery{
-			wants:  append(Targets(statements, m.patterns), m.wants...),
+			wants:  append(Targets(offer.Statements, m.patterns), m.wants...),
 			haves:  m.haves,
 			flags:  m.flags,
 			budget: m.budget,
 		}
-		if err := r.send(ctx, ds.Objects(), query); err != nil {
+		if _, err := r.send(ctx, ds.Objects(), query); err != nil {
 			return err
 		}
 	}
@@ -273,35 +305,6 @@ func (r *serving) contacts(ctx context.Context, ds Dataset) ([]*refs.Contact, er
 	}
 	list = slices.DeleteFunc(list, func(c *refs.Contact) bool { return c.Peer() == r.peer })
 	return list[:min(len(list), MaxContacts)], nil
-}
-
-// sendOffer sends what the peer lacks of identities, statements and proofs, and
-// returns the statements that it sent.
-func (r *serving) sendOffer(
-	ctx context.Context, ds Dataset, identities []*refs.SignedIdentity, m *syncMessage,
-) ([]*refs.SignedStatement, error) {
-	statements, err := newer(ctx, ds, m.logs)
-	if err != nil {
-		return nil, fmt.Errorf("reading statements: %w", err)
-	}
-	proofs, err := ds.Proofs(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("reading equivocations: %w", err)
-	}
-	drafts, err := ds.Drafts(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("reading drafts of the identity: %w", err)
-	}
-	contacts, err := r.contacts(ctx, ds)
-	if err != nil {
-		return nil, err
-	}
-	known := min(m.identities, uint64(len(identities)))
-	err = r.c.writeOffer(&Offer{
-		Identities: identities[known:], Statements: statements, Proofs: proofs[:min(len(proofs), MaxProofs)], Drafts: drafts,
-		Contacts: contacts,
-	})
-	return statements, streamError(ctx, "sending statements", err)
 }
 
 // writeOffer sends an offer with its end frame.
@@ -345,43 +348,6 @@ func (c *conn) writeDrafts(drafts []*refs.SignedIdentity) error {
 	return nil
 }
 
-// newer returns the statements that are not the known ones, oldest first within a
-// log. One with the same sequence number and another id is among them: it proves
-// that the log has split. What lies between the known one and the newest is left
-// out if it would be too much.
-func newer(ctx context.Context, ds Dataset, known []KnownLog) ([]*refs.SignedStatement, error) {
-	heads, err := ds.Heads(ctx)
-	if err != nil {
-		return nil, err
-	}
-	byLog := make(map[refs.LogID]KnownLog, len(known))
-	for _, k := range known {
-		byLog[k.Log] = k
-	}
-	heads = heads[:min(len(heads), MaxLogs)]
-	room := MaxLogs - len(heads)
-	var list []*refs.SignedStatement
-	for _, head := range heads {
-		k, isKnown := byLog[head.Statement().Log]
-		seq := head.Statement().Seq
-		switch {
-		case isKnown && (seq < k.Seq || seq == k.Seq && head.ID() == k.Statement):
-			continue
-		case isKnown && seq > k.Seq+1:
-			run, err := ds.Since(ctx, k.Log, k.Seq)
-			if err != nil {
-				return nil, err
-			}
-			if len(run) > 1 && len(run)-1 <= room && run[len(run)-1].ID() == head.ID() {
-				room -= len(run) - 1
-				list = append(list, run[:len(run)-1]...)
-			}
-		}
-		list = append(list, head)
-	}
-	return list, nil
-}
-
 // answerWants serves the wants that follow on the same stream until the peer ends it.
 func (r *serving) answerWants(ctx context.Context, ds Dataset) error {
 	for {
@@ -403,21 +369,21 @@ func (r *serving) answerWants(ctx context.Context, ds Dataset) error {
 		}
 		r.stats.Rounds++
 		query := sendQuery{wants: m.wants, haves: m.haves, flags: m.flags, budget: m.budget}
-		if err := r.send(ctx, ds.Objects(), query); err != nil {
+		if _, err := r.send(ctx, ds.Objects(), query); err != nil {
 			return err
 		}
 	}
 }
 
 // send answers one query within the bounds of the request.
-func (r *serving) send(ctx context.Context, objects object.Reader, query sendQuery) error {
+func (r *serving) send(ctx context.Context, objects object.Reader, query sendQuery) (*endMessage, error) {
 	query.effort = &effort{ctx: ctx, most: r.o.MaxTraversal, memory: r.memory}
 	defer query.effort.close()
-	_, err := send(ctx, r.c, objects, &r.server.codec, query, &r.stats)
+	end, err := send(ctx, r.c, objects, &r.server.codec, query, &r.stats)
 	if query.effort.limit != "" {
 		r.limit = query.effort.limit
 	}
-	return err
+	return end, err
 }
 
 // badRequest classes an error of the peer's message.

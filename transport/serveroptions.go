@@ -16,6 +16,11 @@ type ServerOptions struct {
 	MaxRequests int
 	MaxWaiting  int
 	MaxWait     time.Duration
+	// MaxWatches is how many watches are open at once, and MaxWatchesPerPeer how many of
+	// them one peer has; further ones are told that the server is busy. A watch is one of
+	// the requests above only until it was answered once. Defaults: 128, 16.
+	MaxWatches        int
+	MaxWatchesPerPeer int
 	// Memory is what all requests together hold; nil for no bound. One that finds no
 	// room is told that the server is busy, or gets a shorter answer.
 	Memory *Memory
@@ -35,7 +40,8 @@ type ServerOptions struct {
 	// peer holds a request open, too.
 	Stall       time.Duration
 	MinProgress int64
-	// Done, if not nil, is called after each request.
+	// Done, if not nil, is called after each request, and after each answer of a watch. It
+	// is called from several goroutines.
 	Done func(Served)
 }
 
@@ -44,8 +50,9 @@ type RequestKind string
 
 // The kinds.
 const (
-	RequestSync RequestKind = "sync"
-	RequestPush RequestKind = "push"
+	RequestSync  RequestKind = "sync"
+	RequestPush  RequestKind = "push"
+	RequestWatch RequestKind = "watch"
 )
 
 // Served says how a request went.
@@ -75,6 +82,12 @@ func (o *ServerOptions) withDefaults() *ServerOptions {
 	}
 	if full.MaxWait <= 0 {
 		full.MaxWait = 30 * time.Second
+	}
+	if full.MaxWatches <= 0 {
+		full.MaxWatches = 128
+	}
+	if full.MaxWatchesPerPeer <= 0 {
+		full.MaxWatchesPerPeer = 16
 	}
 	if full.MaxRequestBytes <= 0 || full.MaxRequestBytes > MaxRequest {
 		full.MaxRequestBytes = MaxRequest

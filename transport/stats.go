@@ -20,6 +20,14 @@ func (s *Stats) Add(o Stats) {
 	s.Rounds += o.Rounds
 }
 
+// less returns what was moved since another count.
+func (s Stats) less(o Stats) Stats {
+	return Stats{
+		s.Objects - o.Objects, s.ObjectBytes - o.ObjectBytes, s.Deltas - o.Deltas,
+		s.BytesIn - o.BytesIn, s.BytesOut - o.BytesOut, s.Rounds - o.Rounds,
+	}
+}
+
 // Progress says how far an exchange is.
 type Progress struct {
 	Objects int64 // objects received, or sent, so far
