@@ -159,6 +159,11 @@ func (r *Repo) join(ctx context.Context, head Head, j joining, res *MergeResult)
 			return err
 		}
 	}
+	if j.settle && len(merged.Conflicts) == 0 {
+		if settled, err := r.settleMerge(ctx, batch, head, j.theirs, merged.Tree, res); settled || err != nil {
+			return err
+		}
+	}
 	if j.single && len(merged.Conflicts) == 0 && merged.Tree == old.folders[""] {
 		return fmt.Errorf("%w: the changes are there already", ErrNothing)
 	}

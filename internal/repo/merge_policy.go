@@ -21,6 +21,10 @@ type MergeOptions struct {
 	AllowViolations bool
 	// Validate refuses a result that is not valid, with an [*InvalidError].
 	Validate bool
+
+	// settle makes no commit where one side has nothing but merges of its own: it is for
+	// those that nobody asked for (merge/RULES.md §11).
+	settle bool
 }
 
 // rules is what datapackage.json says of a table's fields beyond their types.

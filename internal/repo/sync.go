@@ -191,6 +191,7 @@ func (r *Repo) Pull(ctx context.Context, remote string, o PullOptions) (*PullRes
 		m, err := r.mergeCommit(ctx, target, MergeOptions{
 			Message:  fmt.Sprintf("Merge %s of %s", head.Branch.Short(), fetched.Remote),
 			Validate: r.settings.Validates("pull") && !o.NoValidate,
+			settle:   true,
 		})
 		if err != nil {
 			return nil, err
