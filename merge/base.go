@@ -78,8 +78,19 @@ func Bases(ctx context.Context, r object.Reader, a, b object.ID) ([]object.ID, e
 	if a == b {
 		return []object.ID{a}, nil
 	}
+	return basesOf(ctx, r, []object.ID{a}, b)
+}
+
+// basesOf returns the merge bases of a commit and of one that would have all the others as
+// its parents.
+func basesOf(ctx context.Context, r object.Reader, parents []object.ID, other object.ID) ([]object.ID, error) {
 	w := newWalk(ctx, r)
-	if err := w.meet(a, b); err != nil {
+	for _, id := range parents[1:] {
+		if err := w.mark(id, markOurs); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.meet(parents[0], other); err != nil {
 		return nil, err
 	}
 	best := w.best()

@@ -8,8 +8,8 @@ import (
 	"github.com/constl/constl/object"
 )
 
-// maxCrissCross bounds how deep merge bases are merged to find a base for them.
-const maxCrissCross = 8
+// maxCrissCross bounds how many merges of merge bases are made to find a base for two commits.
+const maxCrissCross = 64
 
 // Commits merges the trees of two commits over their merge base. Where there are
 // several bases these are merged first, in the order of their ids, and the result
@@ -20,7 +20,8 @@ func Commits(ctx context.Context, rw object.ReadWriter, ours, theirs object.ID, 
 	if err != nil {
 		return nil, err
 	}
-	base, err := virtualBase(ctx, rw, bases, o.unkept(), maxCrissCross)
+	virtual := &virtualBases{rw: rw, o: o.unkept(), known: make(map[string]object.ID), left: maxCrissCross}
+	base, err := virtual.tree(ctx, bases)
 	if err != nil {
 		return nil, fmt.Errorf("merge the merge bases: %w", err)
 	}
@@ -69,37 +70,53 @@ func (o *Options) ranked(ours, theirs *object.Commit) *Options {
 	return out
 }
 
-// virtualBase returns one tree that stands for several bases.
-func virtualBase(ctx context.Context, rw object.ReadWriter, bases []object.ID, o *Options, depth int) (object.ID, error) {
+// virtualBases makes of several merge bases one tree that stands for them.
+type virtualBases struct {
+	rw    object.ReadWriter
+	o     *Options
+	known map[string]object.ID // by the ids of the bases
+	left  int                  // merges that may still be made
+}
+
+// tree merges the bases one after the other. The base of what was merged so far, which is
+// no commit, and the next one is that of a commit with all those as its parents: so what
+// one of them has of an older and another of a newer state contradicts nothing.
+func (v *virtualBases) tree(ctx context.Context, bases []object.ID) (object.ID, error) {
 	if len(bases) == 0 {
 		return object.ID{}, nil
 	}
-	first, err := object.ReadCommit(ctx, rw, bases[0])
+	var key []byte
+	for _, id := range bases {
+		key = append(key, id[:]...)
+	}
+	if tree, ok := v.known[string(key)]; ok {
+		return tree, nil
+	}
+	first, err := object.ReadCommit(ctx, v.rw, bases[0])
 	if err != nil {
 		return object.ID{}, err
 	}
 	tree := first.Tree
-	if depth == 0 {
-		return tree, nil
-	}
-	for _, id := range bases[1:] {
-		next, err := object.ReadCommit(ctx, rw, id)
+	for i := 1; i < len(bases) && v.left > 0; i++ {
+		v.left--
+		next, err := object.ReadCommit(ctx, v.rw, bases[i])
 		if err != nil {
 			return object.ID{}, err
 		}
-		below, err := Bases(ctx, rw, bases[0], id)
+		below, err := basesOf(ctx, v.rw, bases[:i], bases[i])
 		if err != nil {
 			return object.ID{}, err
 		}
-		base, err := virtualBase(ctx, rw, below, o, depth-1)
+		base, err := v.tree(ctx, below)
 		if err != nil {
 			return object.ID{}, err
 		}
-		r, err := Trees(ctx, rw, base, tree, next.Tree, o)
+		r, err := Trees(ctx, v.rw, base, tree, next.Tree, v.o)
 		if err != nil {
 			return object.ID{}, err
 		}
 		tree = r.Tree
 	}
+	v.known[string(key)] = tree
 	return tree, nil
 }

@@ -97,6 +97,28 @@ type peers struct {
 	n      int
 }
 
+// newPeers returns peers who all have one commit.
+func newPeers(t *testing.T, rt *rapid.T, n, rows int, skewed bool) *peers {
+	p := &peers{t: t, rt: rt, st: mem.New(), reach: make(map[object.ID]map[object.ID]bool), byHand: make(map[object.ID]bool)}
+	for i := range n {
+		p.keys = append(p.keys, ed25519.NewKeyFromSeed(bytes.Repeat([]byte{byte(i + 1)}, ed25519.SeedSize)))
+		clock := int64(10_000)
+		if skewed {
+			clock += rapid.Int64Range(-3000, 3000).Draw(rt, "clock")
+		}
+		p.clocks = append(p.clocks, clock)
+	}
+	var table [][]string
+	for i := range rows {
+		table = append(table, []string{fmt.Sprintf("x%d", i), "", "", ""})
+	}
+	root := p.commit(0, p.tree(table))
+	for range n {
+		p.heads = append(p.heads, root)
+	}
+	return p
+}
+
 func (p *peers) commit(i int, tree object.ID, parents ...object.ID) object.ID {
 	p.n++
 	p.clocks[i]++
@@ -238,29 +260,15 @@ func pairs(n int) (list [][2]int) {
 // anybody committed is lost, at any time, and every cell is as its owner last had it.
 func TestPeersEndAtOneCommit(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		p := &peers{t: t, rt: rt, st: mem.New(), reach: make(map[object.ID]map[object.ID]bool), byHand: make(map[object.ID]bool)}
-		n := rapid.IntRange(2, 3).Draw(rt, "peers")
-		skewed := rapid.Bool().Draw(rt, "wrong clocks")
+		p := newPeers(t, rt, rapid.IntRange(2, 3).Draw(rt, "peers"), 4, rapid.Bool().Draw(rt, "wrong clocks"))
 		p.olds = rapid.SampledFrom([]int{0, 0, 5, 10}).Draw(rt, "merges that stay")
-		for i := range n {
-			p.keys = append(p.keys, ed25519.NewKeyFromSeed(bytes.Repeat([]byte{byte(i + 1)}, ed25519.SeedSize)))
-			clock := int64(10_000)
-			if skewed {
-				clock += rapid.Int64Range(-3000, 3000).Draw(rt, "clock")
-			}
-			p.clocks = append(p.clocks, clock)
-		}
-		first := [][]string{{"x1", "", "", ""}, {"x2", "", "", ""}, {"x3", "", "", ""}, {"x4", "", "", ""}}
-		root := p.commit(0, p.tree(first))
-		for range n {
-			p.heads = append(p.heads, root)
-		}
+		n, root := len(p.heads), p.heads[0]
 		want := make(map[string]map[int]string) // by row and column
 		past := [][]object.ID{}
 		for range n {
 			past = append(past, []object.ID{root})
 		}
-		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
+		for range rapid.IntRange(1, 80).Draw(rt, "steps") {
 			i := rapid.IntRange(0, n-1).Draw(rt, "who")
 			if rapid.Bool().Draw(rt, "commits") {
 				p.edit(i)
@@ -296,5 +304,27 @@ func TestPeersEndAtOneCommit(t *testing.T) {
 				}
 			}
 		}
+	})
+}
+
+// Three who commit and merge in lockstep never have one commit that all come from but the
+// first; their merges find no contradiction all the same.
+func TestPeersInLockstep(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		p := newPeers(t, rt, 3, 8, false)
+		for range rapid.IntRange(1, 8).Draw(rt, "rounds") {
+			for i := range p.heads {
+				p.edit(i)
+			}
+			heads := slices.Clone(p.heads)
+			for i := range p.heads {
+				for _, j := range rapid.Permutation([]int{0, 1, 2}).Draw(rt, "order") {
+					if rapid.IntRange(0, 3).Draw(rt, "hears") > 0 {
+						p.hear(i, heads[j])
+					}
+				}
+			}
+		}
+		p.settle(true)
 	})
 }

@@ -374,3 +374,29 @@ func TestCommitsCrissCross(t *testing.T) {
 		}
 	}
 }
+
+// Of three bases one has an older state of what another has changed since: that is no contradiction.
+func TestCommitsWithThreeBases(t *testing.T) {
+	for _, order := range []int{0, 1, 2, 3, 4, 5} {
+		h := newHistory(t)
+		h.n = int64(order) * 100 // other ids, and so another order of the bases
+		root := h.commit("1\n2\n3\n4\n5\n")
+		x := h.commit("1x\n2\n3\n4\n5\n", root)
+		old := h.commit("1\n2\n3a\n4\n5\n", root)
+		newer := h.commit("1\n2\n3b\n4\n5\n", old)
+		side := h.commit("1\n2\n3a\n4\n5y\n", old)
+		a := h.commit("1x\n2\n3c\n4\n5y\n", h.commit("1x\n2\n3b\n4\n5y\n", h.commit("1x\n2\n3b\n4\n5\n", x, newer), side))
+		b := h.commit("1x\n2\n3b\n4\n5y\n", h.commit("1x\n2\n3a\n4\n5y\n", side, x), newer)
+		bases, err := merge.Bases(t.Context(), h.st, a, b)
+		if err != nil || len(bases) != 3 {
+			t.Fatal(bases, err)
+		}
+		r, err := merge.Commits(t.Context(), h.st, a, b, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"f: 1x\n2\n3c\n4\n5y\n"}, listTree(t, h.st, "", r.Tree)); diff != "" || len(r.Conflicts) > 0 {
+			t.Errorf("(-want +got):\n%s%v", diff, r.Conflicts)
+		}
+	}
+}
