@@ -136,11 +136,7 @@ func (l *lookout) look(now time.Time) (changed bool) {
 			continue
 		}
 		next[i] = info.ModTime()
-		coarse := 50 * time.Millisecond
-		if next[i].Nanosecond() == 0 {
-			coarse = 2500 * time.Millisecond
-		}
-		unsettled = unsettled || now.Sub(next[i]).Abs() < coarse
+		unsettled = unsettled || !settledAt(next[i], now)
 	}
 	changed = l.unsettled || !slices.EqualFunc(l.seen, next, time.Time.Equal)
 	l.seen, l.unsettled = next, unsettled

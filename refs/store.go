@@ -63,6 +63,7 @@ type Store struct {
 	mu       sync.Mutex
 	chain    *Chain
 	verified map[LogID]headSeal // heads whose signatures were found valid
+	seen     map[LogID]seenRun
 }
 
 // headSeal is what was verified: a statement and the signature on it.
@@ -150,7 +151,7 @@ func newStore(dir string, opts *Options) (*Store, error) {
 	}
 	s := &Store{
 		disk: disk{dir: dir}, key: opts.Key, now: opts.Now, maxStrangers: opts.MaxStrangers,
-		verified: make(map[LogID]headSeal),
+		verified: make(map[LogID]headSeal), seen: make(map[LogID]seenRun),
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -65,7 +65,7 @@ func (s *Store) View(ctx context.Context) (*View, error) {
 		}
 		l := Log{ID: id}
 		var perr error
-		runs[i], l.Damaged = s.readRun(id)
+		runs[i], l.Damaged = s.seeRun(id)
 		if errors.Is(l.Damaged, fs.ErrNotExist) {
 			l.Damaged = nil // known by a proof alone
 		} else if l.Damaged != nil && !isDamage(l.Damaged) {
@@ -216,7 +216,7 @@ func (v *View) maySign(device PeerID, name Name) bool {
 // fails as [Store.Own] does, or with an error that wraps [object.ErrNotFound] if
 // there is no such log.
 func (s *Store) Statements(_ context.Context, log LogID, after uint64) ([]*SignedStatement, error) {
-	r, err := s.readRun(log)
+	r, err := s.seeRun(log)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.Join(object.ErrNotFound, err)
 	}
