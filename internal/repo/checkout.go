@@ -120,7 +120,7 @@ func (r *Repo) checkoutHead(ctx context.Context, to Head) (*CheckoutResult, erro
 // replaceFiles makes the folder's tracked files those of target, given that they
 // were those of old; files that were deleted from the folder come back. It
 // changes nothing if a file that it would write or remove has uncommitted
-// changes, or if anything fails before all new files lie ready.
+// changes or is changed meanwhile, or if anything fails before all new files lie ready.
 func (r *Repo) replaceFiles(ctx context.Context, old, target *fileSet) (int, error) {
 	stage, err := worktree.NewStage(r.Dir)
 	if err != nil {
@@ -141,6 +141,9 @@ func (r *Repo) replaceWith(ctx context.Context, stage *worktree.Stage, old, targ
 		return 0, err
 	}
 	write, remove := differences(old, target)
+	// What a person saves while the new files are made ready is not to be lost.
+	stage.Watch(write...)
+	stage.Watch(remove...)
 	changed, err := r.changes(ctx, whole, nil)
 	if err != nil {
 		return 0, err
@@ -162,6 +165,11 @@ func (r *Repo) replaceWith(ctx context.Context, stage *worktree.Stage, old, targ
 	}
 	if len(write)+len(remove) == 0 {
 		return 0, nil
+	}
+	if r.heedsOpen {
+		if open := worktree.OpenElsewhere(r.Dir, slices.Concat(write, remove)); len(open) > 0 {
+			return 0, &OpenError{Paths: open}
+		}
 	}
 	return len(write) + len(remove), r.putStaged(ctx, stage, r.store, target, write, remove)
 }

@@ -20,6 +20,8 @@ var (
 	ErrDirty = errors.New("uncommitted changes")
 	// ErrNothing says that there is nothing to commit.
 	ErrNothing = errors.New("nothing to commit")
+	// ErrOpen says that files are open in another program.
+	ErrOpen = errors.New("open in another program")
 	// ErrChanging says that a file was changed while it was read.
 	ErrChanging = errors.New("changed while it was read")
 	// ErrLocked says that another constl is changing this working copy.
@@ -37,6 +39,8 @@ var (
 	ErrNoRemote = errors.New("no such remote")
 	// ErrNoPeer says that a remote is a bundle, which takes nothing.
 	ErrNoPeer = errors.New("a bundle takes no commits")
+	// ErrNoFollowing says that a remote is a bundle, which nobody can follow.
+	ErrNoFollowing = errors.New("nothing becomes new in a bundle")
 	// ErrNotFile says that a path is not in the commit, or not of the kind asked for.
 	ErrNotFile = errors.New("not in that commit")
 	// ErrUnborn says that the branch has no commit yet.
@@ -87,11 +91,21 @@ var (
 type DirtyError struct{ Paths []string }
 
 // Error lists the first few files.
-func (e *DirtyError) Error() string {
+func (e *DirtyError) Error() string { return fmt.Sprintf("%v in %s", ErrDirty, firstFew(e.Paths)) }
+
+// OpenError names the files that another program has open. It wraps [ErrOpen].
+type OpenError struct{ Paths []string }
+
+// Error lists the first few files.
+func (e *OpenError) Error() string { return fmt.Sprintf("%s: %v", firstFew(e.Paths), ErrOpen) }
+
+// Unwrap returns [ErrOpen].
+func (e *OpenError) Unwrap() error { return ErrOpen }
+
+func firstFew(paths []string) string {
 	const most = 5
-	shown := e.Paths[:min(most, len(e.Paths))]
-	text := fmt.Sprintf("%v in %s", ErrDirty, strings.Join(shown, ", "))
-	if more := len(e.Paths) - len(shown); more > 0 {
+	text := strings.Join(paths[:min(most, len(paths))], ", ")
+	if more := len(paths) - most; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text

@@ -6,20 +6,29 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/object/durable"
 )
 
+// lockPause is how long to wait before the lock is tried again: a copy that follows
+// another holds it for moments only.
+const lockPause = 10 * time.Millisecond
+
 // lock keeps other processes from changing the working copy. The returned
 // function ends it; so does the end of the process, however it ends. It fails
-// with [ErrLocked] if another process holds it.
+// with [ErrLocked] if another process holds it for longer than the options want to wait.
 func (r *Repo) lock() (unlock func(), err error) {
 	f, err := os.OpenFile(r.path(lockFile), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("locking the dataset: %w", err)
 	}
 	ok, err := durable.TryLock(f)
+	for until := time.Now().Add(r.o.LockWait); !ok && err == nil && time.Now().Before(until); {
+		time.Sleep(lockPause)
+		ok, err = durable.TryLock(f)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("locking the dataset: %w", err), f.Close())
 	}

@@ -110,7 +110,8 @@ func (r *Repo) forward(ctx context.Context, head Head, to object.ID, res *MergeR
 		return err
 	}
 	res.After, res.FastForward = to, true
-	return r.moveHead(ctx, head, to)
+	// The files are there; whoever gives up meanwhile is not to find them changed.
+	return r.moveHead(context.WithoutCancel(ctx), head, to)
 }
 
 // joining is what is brought together with what is checked out.
@@ -289,7 +290,7 @@ func (r *Repo) settle(ctx context.Context, head Head, stage *worktree.Stage, old
 		return r.writeConflictFiles(state)
 	}
 	res.After = commit
-	return r.moveHead(ctx, head, commit)
+	return r.moveHead(context.WithoutCancel(ctx), head, commit)
 }
 
 // tracked returns the paths of those changes that touch files of the set.

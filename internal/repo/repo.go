@@ -67,6 +67,9 @@ type Options struct {
 	// Cache keeps objects that were read, together with those of other datasets; nil
 	// gives this one a cache of its own.
 	Cache *pack.Cache
+	// LockWait is how long to wait while another constl changes the same working copy;
+	// 0 is not at all.
+	LockWait time.Duration
 	// Progress is told of work that a person may wait for; it may be nil. It is
 	// called from several goroutines.
 	Progress Progress
@@ -86,6 +89,8 @@ type Repo struct {
 	settings *settings.Settings
 	o        Options
 	signing  bool // refs was opened with the key that signs
+	// heedsOpen says that files which another program has open are not replaced.
+	heedsOpen bool
 	// sign is that key, and speakerID its public half; nil and zero unless signing.
 	sign      crypto.Signer
 	speakerID refs.PeerID

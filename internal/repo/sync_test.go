@@ -12,7 +12,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
@@ -292,6 +294,87 @@ func TestPushIsForMaintainers(t *testing.T) {
 		}
 	}
 	sound(t, r)
+}
+
+// A pull that is stopped when the new files lie ready does all of its work, or none.
+func TestPullStoppedAtItsEnd(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		a := dataset(t, person(t))
+		put(t, a, "t.csv", "id,n\n1,1\n2,2\n")
+		commit(t, a, "first")
+		url, _ := serving(t, a)
+		ctx, cancel := context.WithCancel(t.Context())
+		o := person(t)
+		c := cloneOf(t, url, o)
+		if own {
+			put(t, c, "t.csv", "id,n\n1,1\n2,mine\n")
+			commit(t, c, "mine")
+		}
+		before, err := c.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, a, "t.csv", "id,n\n1,theirs\n2,2\n")
+		put(t, a, "u.csv", "id\n1\n")
+		commit(t, a, "second")
+		c.o.Progress = func(what string, done, total int64) {
+			if what == "writing files" && done == total {
+				cancel()
+			}
+		}
+		_, err = c.Pull(ctx, "", PullOptions{})
+		head, headErr := c.Head(t.Context())
+		st, statusErr := c.Status(t.Context())
+		if headErr != nil || statusErr != nil {
+			t.Fatal(headErr, statusErr)
+		}
+		if !st.Clean() || (err == nil) == (head == before) {
+			t.Errorf("own %t: %v; changes %v, and HEAD has moved: %t", own, err, st.Changes, head != before)
+		}
+		sound(t, c)
+	}
+}
+
+// What somebody saves while a pull makes its files ready is not lost.
+func TestPullLosesNothingThatIsSavedMeanwhile(t *testing.T) {
+	a := dataset(t, person(t))
+	put(t, a, "t.csv", "id,n\n1,1\n")
+	commit(t, a, "first")
+	url, _ := serving(t, a)
+	c := cloneOf(t, url, person(t))
+	put(t, a, "t.csv", "id,n\n1,2\n")
+	commit(t, a, "second")
+	c.o.Progress = func(what string, done, total int64) {
+		if what == "writing files" {
+			put(t, c, "t.csv", "id,n\n1,mine\n")
+		}
+	}
+	if _, err := c.Pull(t.Context(), "", PullOptions{}); !errors.Is(err, worktree.ErrChanged) {
+		t.Errorf("got %v", err)
+	}
+	if got := read(t, c, "t.csv"); got != "id,n\n1,mine\n" {
+		t.Errorf("t.csv is %q", got)
+	}
+	sound(t, c)
+}
+
+// A command waits for one that changes the same folder, if it is told to.
+func TestWaitForTheLock(t *testing.T) {
+	r := dataset(t, person(t))
+	put(t, r, "t.csv", "id\n1\n")
+	unlock, err := r.lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := r.o
+	o.LockWait = time.Minute
+	other, err := Open(t.Context(), r.Dir, &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	time.AfterFunc(50*time.Millisecond, unlock)
+	commit(t, other, "first")
 }
 
 func TestCloneStoppedByItsContext(t *testing.T) {

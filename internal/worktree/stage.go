@@ -30,7 +30,12 @@ type Stage struct {
 	files   []staged
 	removed []string
 	placed  []File
+	watched map[string]Stamp // what must still be there when the stage is applied; zero is nothing
 }
+
+// ErrChanged says that something in the folder changed while files were made ready to
+// take its place.
+var ErrChanged = errors.New("changed while new files were made ready")
 
 type staged struct {
 	path  string
@@ -104,9 +109,33 @@ func (s *Stage) Remove(name string) error {
 	return nil
 }
 
+// Watch notes what lies at the names now. Apply will do nothing, and fail with
+// [ErrChanged], if it finds something else there.
+func (s *Stage) Watch(names ...string) {
+	if s.watched == nil {
+		s.watched = make(map[string]Stamp, len(names))
+	}
+	for _, name := range names {
+		s.watched[name] = s.stamp(name)
+	}
+}
+
+func (s *Stage) stamp(name string) Stamp {
+	info, err := s.root.Lstat(name)
+	if err != nil {
+		return Stamp{}
+	}
+	return stampOf(info)
+}
+
 // Apply puts everything in place. It goes on after a file that can't be placed
 // and returns all errors together.
 func (s *Stage) Apply() error {
+	for name, was := range s.watched {
+		if s.stamp(name) != was {
+			return fmt.Errorf("%s: %w", name, ErrChanged)
+		}
+	}
 	var failed []error
 	for _, name := range s.removed {
 		if err := s.remove(name); err != nil {

@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -297,5 +298,63 @@ func TestWhatWasPlacedIsKnown(t *testing.T) {
 	}
 	if _, ok := cache.Sum(touched); ok {
 		t.Error("a file that was written to since is still known")
+	}
+}
+
+// A stage does nothing if a file that it watches was changed, made or removed meanwhile.
+func TestStageWatches(t *testing.T) {
+	for name, meanwhile := range map[string]func(t *testing.T, dir string){
+		"changed": func(t *testing.T, dir string) { writeTo(t, dir, "a.csv", "mine") },
+		"made":    func(t *testing.T, dir string) { writeTo(t, dir, "new.csv", "mine") },
+		"removed": func(t *testing.T, dir string) {
+			if err := os.Remove(filepath.Join(dir, "b.csv")); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"": func(*testing.T, string) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := folder(t, map[string]string{"a.csv": "old", "b.csv": "old"})
+			s, err := NewStage(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			s.Watch("a.csv", "b.csv", "new.csv")
+			for _, file := range []string{"a.csv", "new.csv"} {
+				if err := s.Write(file, false, func(w io.Writer) error { _, err := io.WriteString(w, "theirs"); return err }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Remove("b.csv"); err != nil {
+				t.Fatal(err)
+			}
+			meanwhile(t, dir)
+			err = s.Apply()
+			data, readErr := os.ReadFile(filepath.Join(dir, "a.csv"))
+			if readErr != nil {
+				t.Fatal(readErr)
+			}
+			if done := string(data) == "theirs"; done != (name == "") || errors.Is(err, ErrChanged) != (name != "") {
+				t.Errorf("%v; a.csv is %q", err, data)
+			}
+		})
+	}
+}
+
+func writeTo(t *testing.T, dir, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpenElsewhere(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"a.csv": "", ".~lock.a.csv#": "", "b.xlsx": "", "~$b.xlsx": "", "c.csv": "", "sub/d.csv": "", "sub/.~lock.d.csv#": "",
+	})
+	got := OpenElsewhere(dir, []string{"a.csv", "b.xlsx", "c.csv", "sub/d.csv", "sub/a.csv"})
+	if want := []string{"a.csv", "b.xlsx", "sub/d.csv"}; !slices.Equal(got, want) {
+		t.Errorf("open are %v, want %v", got, want)
 	}
 }

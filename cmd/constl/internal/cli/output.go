@@ -127,8 +127,12 @@ func (c *command) open(use func(*repo.Repo) error) error {
 	return errors.Join(err, r.Close())
 }
 
+// lockWait is how long a command waits for another that changes the same folder: one that
+// follows others does so at any time, for a moment.
+const lockWait = 5 * time.Second
+
 func (c *command) options(report repo.Progress) *repo.Options {
-	return &repo.Options{Home: c.env.Home, Progress: report, Patience: c.env.Patience, Busy: c.busy}
+	return &repo.Options{Home: c.env.Home, Progress: report, Patience: c.env.Patience, Busy: c.busy, LockWait: lockWait}
 }
 
 // busy tells that a peer is busy and will be asked again.
