@@ -23,6 +23,8 @@ type Local struct {
 	Room func(bytes int64) error
 	// Proposals says which proposals are taken; nil takes none.
 	Proposals *Proposals
+	// Gone, if not nil, is closed when the dataset is served no more, or otherwise than before.
+	Gone <-chan struct{}
 	// Book knows who else serves the dataset; nil knows nobody.
 	Book ContactBook
 }
@@ -125,7 +127,30 @@ func (l *Local) Drafts(ctx context.Context) ([]*refs.SignedIdentity, error) {
 }
 
 // Changes implements [Watchable]. It tells of what other processes write, too.
-func (l *Local) Changes(ctx context.Context) <-chan struct{} { return l.Refs.Changes(ctx) }
+func (l *Local) Changes(ctx context.Context) <-chan struct{} {
+	changes := l.Refs.Changes(ctx)
+	if l.Gone == nil {
+		return changes
+	}
+	until := make(chan struct{}, 1)
+	go func() {
+		defer close(until)
+		for {
+			select {
+			case <-changes:
+			case <-l.Gone:
+				return
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case until <- struct{}{}:
+			default: // it has not been heard of the last one yet
+			}
+		}
+	}()
+	return until
+}
 
 // KnownLogs returns what a [SyncRequest] says of the logs that are known.
 func (l *Local) KnownLogs(ctx context.Context) ([]KnownLog, error) {

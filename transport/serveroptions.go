@@ -18,7 +18,7 @@ type ServerOptions struct {
 	MaxWait     time.Duration
 	// MaxWatches is how many watches are open at once, and MaxWatchesPerPeer how many of
 	// them one peer has; further ones are told that the server is busy. A watch is one of
-	// the requests above only until it was answered once. Defaults: 128, 16.
+	// the requests above only until it was answered once. Defaults: 256, 16.
 	MaxWatches        int
 	MaxWatchesPerPeer int
 	// Memory is what all requests together hold; nil for no bound. One that finds no
@@ -84,7 +84,7 @@ func (o *ServerOptions) withDefaults() *ServerOptions {
 		full.MaxWait = 30 * time.Second
 	}
 	if full.MaxWatches <= 0 {
-		full.MaxWatches = 128
+		full.MaxWatches = 256
 	}
 	if full.MaxWatchesPerPeer <= 0 {
 		full.MaxWatchesPerPeer = 16

@@ -425,7 +425,7 @@ func TestWatchEnds(t *testing.T) {
 		end  func(s *Server, d *watchedDataset)
 		want error
 	}{
-		{"when the dataset is served no more", func(_ *Server, d *watchedDataset) { close(d.changed) }, ErrNotFound},
+		{"when the dataset is served no more", func(_ *Server, d *watchedDataset) { close(d.changed) }, ErrDisconnected},
 		{"when the server stops", func(s *Server, _ *watchedDataset) { s.Stop(); s.Stop() }, ErrDisconnected},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -18,7 +18,8 @@ type Watchable interface {
 	Dataset
 	// Changes returns a channel on which the dataset tells, until ctx ends, that
 	// something in it may be new; one receive stands for all changes since the one
-	// before. A channel that is closed says that the dataset is served no more.
+	// before. A channel that is closed says that the dataset is served no more, or
+	// otherwise, and ends the watch.
 	Changes(ctx context.Context) <-chan struct{}
 }
 
@@ -152,7 +153,7 @@ func (w *watching) run(ctx context.Context, changes <-chan struct{}, p *pulse) e
 			return nil
 		case _, open := <-changes:
 			if !open {
-				return ErrNotFound
+				return nil
 			}
 		}
 		// What the client says it knows need not be sent.

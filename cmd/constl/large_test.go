@@ -89,7 +89,7 @@ func TestOneCellOfALargeTable(t *testing.T) {
 	answer("carol", "-C", "c", "verify")
 }
 
-func write(t *testing.T, name string, data []byte) {
+func write(t testing.TB, name string, data []byte) {
 	t.Helper()
 	if err := os.WriteFile(name, data, 0o644); err != nil {
 		t.Fatal(err)

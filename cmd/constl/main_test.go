@@ -49,7 +49,7 @@ func setupScript(env *testscript.Env) error {
 	}
 	env.Setenv("TESTDATA", data)
 	env.Setenv("NO_COLOR", "1")
-	s := &script{work: env.WorkDir, servers: make(map[string]*served)}
+	s := &script{work: env.WorkDir, servers: make(map[string]*served), follows: make(map[string]*served)}
 	env.Values[scriptKey{}] = s
 	env.Defer(s.stopAll)
 	home, err := s.home("alice")
@@ -58,7 +58,7 @@ func setupScript(env *testscript.Env) error {
 }
 
 // program returns the command line as a process of its own.
-func program(t *testing.T, home, dir string, args ...string) *exec.Cmd {
+func program(t testing.TB, home, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {

@@ -11,9 +11,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -28,6 +30,7 @@ type script struct {
 	work    string
 	code    int // of the constl that ran last
 	servers map[string]*served
+	follows map[string]*served
 }
 
 type scriptKey struct{}
@@ -41,6 +44,10 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"serve":     cmdServe,
 		"stopserve": cmdStopServe,
 		"waitshare": cmdWaitShare,
+		"follow":    cmdFollow,
+		"unfollow":  cmdUnfollow,
+		"hears":     cmdHears,
+		"same":      cmdSame,
 		"jsonget":   cmdJSONGet,
 		"jsoneq":    cmdJSONEqual,
 		"editcell":  cmdEditCell,
@@ -125,12 +132,33 @@ func cmdSetHome(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("CONSTL_HOME", home)
 }
 
-// served is a server under way in this process.
+// served is a server under way in this process, or somebody who follows.
 type served struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	code   int
-	stderr bytes.Buffer
+	stderr bytes.Buffer // not to be read before done
+	out    lines        // of who follows
+}
+
+// lines is what a command has written so far. It is safe for use by several goroutines.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String returns it.
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func (s *served) stop() error {
@@ -143,8 +171,10 @@ func (s *served) stop() error {
 }
 
 func (s *script) stopAll() {
-	for _, srv := range s.servers {
-		_ = srv.stop()
+	for _, running := range []map[string]*served{s.servers, s.follows} {
+		for _, srv := range running {
+			_ = srv.stop()
+		}
 	}
 }
 
@@ -169,7 +199,7 @@ func startServer(dir, home string, lines int, args ...string) (*served, []string
 		}
 		urls = append(urls, line)
 	}
-	go io.Copy(io.Discard, r) // more may follow
+	go func() { _, _ = io.Copy(io.Discard, r) }() // until serve ends
 	return srv, urls, nil
 }
 
@@ -213,6 +243,66 @@ func cmdWaitShare(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if time.Now().After(deadline) {
 			ts.Fatalf("%s is not served", args[0])
+		}
+	}
+}
+
+// cmdFollow: follow NAME DIR [ARGS…] pulls in the folder as the current person, and stays,
+// until unfollow NAME.
+func cmdFollow(ts *testscript.TestScript, neg bool, args []string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	f := &served{cancel: cancel, done: make(chan struct{})}
+	scriptOf(ts).follows[args[0]] = f
+	env := cli.Env{Stdin: strings.NewReader(""), Stdout: &f.out, Stderr: &f.out, Dir: ts.MkAbs(args[1]), Home: ts.Getenv("CONSTL_HOME"), Patience: time.Second}
+	go func() {
+		defer close(f.done)
+		f.code = cli.Main(ctx, env, append([]string{"constl", "pull", "--follow"}, args[2:]...))
+	}()
+}
+
+// cmdUnfollow: unfollow NAME ends that, and gives what it has written as standard output.
+func cmdUnfollow(ts *testscript.TestScript, neg bool, args []string) {
+	f := scriptOf(ts).follows[args[0]]
+	delete(scriptOf(ts).follows, args[0])
+	ts.Check(f.stop())
+	_, _ = io.WriteString(ts.Stdout(), f.out.String())
+}
+
+// cmdHears: hears NAME N PATTERN waits until who follows has written N lines that match.
+func cmdHears(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	pattern := regexp.MustCompile("(?m)^.*" + args[2] + ".*$")
+	f := scriptOf(ts).follows[args[0]]
+	untilHolds(ts, func() string {
+		if text := f.out.String(); len(pattern.FindAllString(text, -1)) < n {
+			return text
+		}
+		return ""
+	})
+}
+
+// cmdSame: same FILE OTHER waits until the two files hold the same.
+func cmdSame(ts *testscript.TestScript, neg bool, args []string) {
+	untilHolds(ts, func() string {
+		a, _ := os.ReadFile(ts.MkAbs(args[0]))
+		b, err := os.ReadFile(ts.MkAbs(args[1]))
+		if err != nil || !bytes.Equal(a, b) {
+			return fmt.Sprintf("%s:\n%s\n%s:\n%s", args[0], a, args[1], b)
+		}
+		return ""
+	})
+}
+
+// untilHolds waits until a condition holds; until then it says why it does not.
+func untilHolds(ts *testscript.TestScript, why func() string) {
+	for late := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
+		text := why()
+		if text == "" {
+			return
+		}
+		if time.Now().After(late) {
+			ts.Fatalf("waited in vain:\n%s", text)
 		}
 	}
 }

@@ -72,6 +72,8 @@ func All() []Bound {
 		{Name: transport.LimitRequests, Default: 128, Most: 100_000, Usage: "requests served at once, half of them for one peer"},
 		{Name: transport.LimitWaiting, Default: 1024, Most: 1_000_000, Usage: "requests that wait for their turn"},
 		{Name: Wait, Unit: Time, Default: int64(30 * time.Second), Most: int64(50 * time.Second), Usage: "how long they wait before they are told to come again"},
+		{Name: transport.LimitWatches, Default: 256, Most: 100_000, Usage: "peers who follow what becomes new, at once"},
+		{Name: transport.LimitPeerWatches, Default: 16, Most: 100_000, Usage: "and how often one of them does"},
 		{Name: transport.LimitRequestBytes, Unit: Bytes, Default: transport.MaxRequest, Least: 4 << 10, Most: transport.MaxRequest, Usage: "size of a request"},
 		{Name: transport.LimitMemory, Unit: Bytes, Default: 384 << 20, Least: 128 << 20, Most: math.MaxInt64, Usage: "memory that the whole service aims to stay below"},
 		{Name: transport.LimitTraversal, Default: 1_000_000, Least: 100, Most: math.MaxInt64, Usage: "objects looked into for one answer; who asked goes on with another"},

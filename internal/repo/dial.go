@@ -24,23 +24,36 @@ import (
 func (r *Repo) exchange(ctx context.Context, url refs.URL, key *refs.Key, req *transport.SyncRequest, sink transport.Sink) (transport.Stats, error) {
 	var sum transport.Stats
 	req.Own = r.ownContact(url.Dataset, key)
-	book := r.contacts(url.Dataset, key.PeerID())
 	err := r.dial(ctx, url, key, req.Opening, func(a refs.Address, conn link.Conn) error {
-		stream, err := conn.OpenStream(ctx)
-		if err != nil {
-			return err
-		}
-		before := sum
-		res, err := transport.Sync(ctx, stream, req, sink, &transport.SyncOptions{
-			Progress: func(p transport.Progress) { r.o.Progress("receiving objects", before.BytesIn+p.Bytes, 0) },
-			Met:      func(list []*refs.Contact) { _ = book.add(list...) }, // a help alone
-			More:     r.further(url, a, key).open,
-		})
-		sum.Add(res.Stats)
-		req.Resume = req.Resume || res.Stats.Objects > 0
+		stats, err := r.syncOver(ctx, conn, source{url, a, key}, req, sink, sum.BytesIn)
+		sum.Add(stats)
+		req.Resume = req.Resume || stats.Objects > 0
 		return err
 	})
 	return sum, err
+}
+
+// source is a peer to which there is a connection, as one of those of an address.
+type source struct {
+	url  refs.URL
+	peer refs.Address
+	key  *refs.Key // this device's
+}
+
+// syncOver syncs over a connection, and over more of them if that takes long. before is
+// how many bytes came already.
+func (r *Repo) syncOver(ctx context.Context, conn link.Conn, from source, req *transport.SyncRequest, sink transport.Sink, before int64) (transport.Stats, error) {
+	stream, err := conn.OpenStream(ctx)
+	if err != nil {
+		return transport.Stats{}, err
+	}
+	book := r.contacts(from.url.Dataset, from.key.PeerID())
+	res, err := transport.Sync(ctx, stream, req, sink, &transport.SyncOptions{
+		Progress: func(p transport.Progress) { r.o.Progress("receiving objects", before+p.Bytes, 0) },
+		Met:      func(list []*refs.Contact) { _ = book.add(list...) }, // a help alone
+		More:     r.further(from.url, from.peer, from.key).open,
+	})
+	return res.Stats, err
 }
 
 // dial connects to the peers of an address, and then to some of whom these told, one after the other, until use returns

@@ -98,6 +98,9 @@ func (r *Repo) mergeCommit(ctx context.Context, theirs object.ID, o MergeOptions
 
 // forward moves what is checked out to a commit that has everything of it.
 func (r *Repo) forward(ctx context.Context, head Head, to object.ID, res *MergeResult) error {
+	if err := r.readyToSign(ctx); err != nil {
+		return err
+	}
 	old, err := r.filesAt(ctx, head.Commit)
 	if err != nil {
 		return err
@@ -128,6 +131,9 @@ type joining struct {
 
 // join merges, and puts the result into the folder as a commit or as conflicts.
 func (r *Repo) join(ctx context.Context, head Head, j joining, res *MergeResult) error {
+	if err := r.readyToSign(ctx); err != nil {
+		return err
+	}
 	old, err := r.filesAt(ctx, head.Commit)
 	if err != nil {
 		return err

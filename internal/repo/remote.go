@@ -147,6 +147,15 @@ type upstream struct {
 
 // remember works out where a remote stands and keeps that.
 func (r *Repo) remember(ctx context.Context, remote Remote) (*upstream, error) {
+	up, err := r.whereabouts(ctx, remote)
+	if err != nil {
+		return nil, err
+	}
+	return up, r.writeSeen(remote.Name, up.refs)
+}
+
+// whereabouts works out where a remote stands, by what was fetched.
+func (r *Repo) whereabouts(ctx context.Context, remote Remote) (*upstream, error) {
 	view, err := r.refs.View(ctx)
 	if err != nil {
 		return nil, err
@@ -195,7 +204,7 @@ func (r *Repo) remember(ctx context.Context, remote Remote) (*upstream, error) {
 		}
 		return heads, err
 	}
-	return up, r.writeSeen(remote.Name, up.refs)
+	return up, nil
 }
 
 // contained reports whether one of the commits grew from the target.

@@ -21,7 +21,7 @@ func newLease(s *Shelf, h *handle) *lease {
 	local := *h.local
 	store := &lentStore{shelf: s, folder: h.folder}
 	store.handle.Store(h)
-	local.Store = store
+	local.Store, local.Gone = store, h.folder.gone
 	return &lease{&local, store}
 }
 

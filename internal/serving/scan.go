@@ -143,7 +143,7 @@ func (s *Shelf) look(ctx context.Context, p place, force bool) *repo.Card {
 	if old != nil && !force && !s.due(old, p.stamp) {
 		return nil
 	}
-	next := &folder{dir: p.dir, explicit: p.explicit, stamp: p.stamp, tried: s.o.now()}
+	next := &folder{dir: p.dir, explicit: p.explicit, stamp: p.stamp, tried: s.o.now(), gone: make(chan struct{})}
 	next.card, next.err = s.readCard(ctx, p.dir)
 	if next.err == nil {
 		_, next.private, next.err = next.card.Name()
@@ -209,6 +209,7 @@ func (s *Shelf) put(old, next *folder) (known bool) {
 // drop forgets a folder. It is called with s.mu held.
 func (s *Shelf) drop(f *folder) {
 	s.retire(f)
+	close(f.gone)
 	delete(s.byDir, f.dir)
 	if f.card != nil && s.byID[f.card.Dataset] == f {
 		delete(s.byID, f.card.Dataset)

@@ -311,6 +311,7 @@ func (s *Service) requestOptions() *transport.ServerOptions {
 	v := s.values()
 	return &transport.ServerOptions{
 		MaxRequests: v.Int(transport.LimitRequests), MaxWaiting: v.Int(transport.LimitWaiting), MaxWait: v.Time(bounds.Wait),
+		MaxWatches: v.Int(transport.LimitWatches), MaxWatchesPerPeer: v.Int(transport.LimitPeerWatches),
 		Memory: s.memory, MaxRequestBytes: v.Int(transport.LimitRequestBytes), MaxTraversal: v[transport.LimitTraversal],
 		MaxObjectBytes: v.Int(transport.LimitObjectBytes), MaxPushBytes: v[transport.LimitPushBytes],
 		Stall: v.Time(bounds.Stall), MinProgress: v[transport.LimitProgress], Done: s.done,

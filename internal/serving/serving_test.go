@@ -409,6 +409,52 @@ func TestLeases(t *testing.T) {
 	ds.(*lease).Close()
 }
 
+// Somebody who watches a dataset holds nothing of it open while nothing is new, hears of
+// what is, and is sent away when the dataset goes.
+func TestWatchesOfADatasetThatComesAndGoes(t *testing.T) {
+	home, root := person(t), t.TempDir()
+	dir := filepath.Join(root, "d")
+	id := dataset(t, home, dir, false)
+	s := start(t, Options{Home: home, Roots: []string{root}})
+	ds, err := s.shelf.Find(t.Context(), refs.PeerID{1}, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ds.(*lease).Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	changes := ds.(transport.PeerDataset).For(refs.PeerID{1}).(transport.Watchable).Changes(ctx)
+	ds.(*lease).Rest()
+	s.shelf.o.now = func() time.Time { return time.Now().Add(time.Hour) }
+	s.shelf.tidy()
+	if c := s.shelf.Counts(); c.Open != 0 {
+		t.Errorf("%d datasets are open while nothing is new", c.Open)
+	}
+	r, err := repo.Open(t.Context(), dir, &repo.Options{Home: home})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	res, err := r.Commit(t.Context(), repo.CommitOptions{Message: "more", AllowEmpty: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, open := <-changes; !open {
+		t.Fatal("it is gone")
+	}
+	if _, err := ds.Objects().Get(t.Context(), res.ID); err != nil {
+		t.Errorf("what is new: %v", err)
+	}
+	if err := os.Rename(filepath.Join(dir, ".constl"), filepath.Join(dir, "gone")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	for open := true; open; _, open = <-changes {
+	}
+}
+
 func TestPrivateDatasetsAreNotOpenedForStrangers(t *testing.T) {
 	home, root := person(t), t.TempDir()
 	id := dataset(t, home, filepath.Join(root, "d"), true)

@@ -51,7 +51,8 @@ type folder struct {
 	err      error     // why there is no card
 	twin     object.ID // the dataset, if it is served from another folder
 	tried    time.Time
-	handle   *handle // nil if not open
+	handle   *handle       // nil if not open
+	gone     chan struct{} // closed when it is dropped
 }
 
 // handle is the open objects of a dataset.

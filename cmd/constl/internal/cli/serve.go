@@ -23,7 +23,10 @@ func (a *app) serveCommand() *cli.Command {
 	return &cli.Command{
 		Name: "serve", Category: groupTogether, ArgsUsage: "no arguments",
 		Usage: "let anybody who has the address get this dataset, until you stop it with Ctrl-C",
-		Description: "The first line printed is the address to give away. Commits made meanwhile are served at once.\n" +
+		Description: "The first line printed is the address to give away. Commits made meanwhile are served at once, and those who\n" +
+			"follow (constl pull --follow) are told of them.\n" +
+			"With --follow this copy follows, too: what is new at the one that it was cloned from, or at REMOTE, is fetched, passed\n" +
+			"on, and merged as by constl pull, and so are pushes. It may be repeated. The rest is said by: constl help pull\n" +
 			"Maintainers' pushes are stored, and wait for your merge; your folder stays as it is, and so it does with proposals,\n" +
 			"unless you let them be accepted without you:\n" +
 			"--accept-proposals says what becomes of the proposals of others: ask keeps them for constl review (the default\n" +
@@ -51,6 +54,8 @@ func serveFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "unlisted", Usage: "keep the peers that you fetch from meanwhile from telling others this address"},
 		&cli.StringSliceFlag{Name: "dataset", Usage: "serve the dataset in `DIR` (may be repeated; default: the one here)"},
 		&cli.StringSliceFlag{Name: "datasets", Usage: "serve every dataset in the folders of `DIR` (may be repeated)"},
+		newOptionalFlag("follow", "REMOTE", "take what becomes new at the one that this was cloned from, or at REMOTE (or URL), and pass it on"),
+		&cli.BoolFlag{Name: "no-validate", Usage: "with --follow, take what comes even if validate.on names pull and it is not valid"},
 		&cli.StringFlag{Name: "accept-proposals", Usage: "`POLICY`: ask, valid, append-only or none"},
 		&cli.StringFlag{Name: "metrics", Usage: "answer at /metrics and /health of `ADDR`, HOST:PORT; a port alone is one of this computer itself"},
 		&cli.BoolFlag{Name: "metrics-private", Usage: "count private datasets in the metrics, too"},
@@ -70,6 +75,7 @@ func runServe(c *command) error {
 	}
 	// Every request tells of itself.
 	c.env.Stderr, c.env.Stdout = &lockedWriter{w: c.env.Stderr}, &lockedWriter{w: c.env.Stdout}
+	progress := c.followProgress()
 	log, err := c.serveLog()
 	if err != nil {
 		return err
@@ -78,6 +84,9 @@ func runServe(c *command) error {
 	if err != nil {
 		return err
 	}
+	follows := c.servedFollows(log, progress)
+	defer follows.stop()
+	follows.hook(&o.Events)
 	if o.Key, err = refs.OpenKey(c.ctx(), c.env.Home); err != nil {
 		return err
 	}
@@ -88,21 +97,24 @@ func runServe(c *command) error {
 	if err := c.announce(service, log); err != nil {
 		return errors.Join(err, service.Stop(c.ctx()))
 	}
+	follows.start(service.Cards())
 	manager := sdnotify.To(c.env.variable(sdnotify.Variable))
 	log.told("service manager", manager.Ready())
-	c.untilStopped(service, log, manager)
+	ended := c.untilStopped(service, log, manager, follows.failed)
+	follows.stop()
 	log.stopping(service.Grace())
 	log.told("service manager", manager.Stopping())
 	ctx, cancel := context.WithTimeout(context.Background(), service.Grace())
 	defer cancel()
 	if err := service.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		return err
+		return errors.Join(ended, err)
 	}
-	return nil
+	return ended
 }
 
-// untilStopped waits until the person ends the command, and reloads when it is asked to.
-func (c *command) untilStopped(service *serving.Service, log *serveLog, manager *sdnotify.Manager) {
+// untilStopped waits until the person ends the command, or something else does, and
+// reloads when it is asked to.
+func (c *command) untilStopped(service *serving.Service, log *serveLog, manager *sdnotify.Manager, failed <-chan error) error {
 	var hangups <-chan os.Signal
 	if c.env.Hangups != nil {
 		signals, stop := c.env.Hangups()
@@ -112,10 +124,12 @@ func (c *command) untilStopped(service *serving.Service, log *serveLog, manager 
 	for {
 		select {
 		case <-c.ctx().Done():
-			return
+			return nil
+		case err := <-failed:
+			return err
 		case <-hangups:
 			if c.env.HungUp != nil && c.env.HungUp() {
-				return // the terminal is gone, and nobody sees that it still runs
+				return nil // the terminal is gone, and nobody sees that it still runs
 			}
 			log.told("service manager", manager.Reloading())
 			log.reload(service.Reload())

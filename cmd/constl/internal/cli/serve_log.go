@@ -160,6 +160,26 @@ func (l *serveLog) address(card *repo.Card, peers []refs.Address) error {
 	return nil
 }
 
+// followed tells machines what happened while a dataset was followed.
+func (l *serveLog) followed(card *repo.Card, e *repo.FollowEvent) {
+	attrs := []slog.Attr{slog.String("event", string(e.Kind)), slog.String("dir", card.Dir), slog.String("dataset", card.Dataset.String())}
+	if e.Remote != "" {
+		attrs = append(attrs, slog.String("remote", e.Remote))
+	}
+	level := slog.LevelInfo
+	switch {
+	case e.Fetch != nil:
+		attrs = append(attrs, slog.Int64("objects", e.Fetch.Objects), slog.Int64("bytes", e.Fetch.Bytes))
+	case e.Merge != nil:
+		attrs = append(attrs, slog.String("before", e.Merge.Before.String()), slog.String("after", e.Merge.After.String()),
+			slog.Int("conflicts", len(e.Merge.Conflicts)))
+	case e.Err != nil:
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("error", e.Err.Error()))
+	}
+	l.machine.LogAttrs(context.Background(), level, "follow", attrs...)
+}
+
 func (l *serveLog) removed(dir string, dataset object.ID) {
 	if l.machine != nil {
 		l.machine.Info("dataset removed", "dir", dir, "dataset", dataset.String())

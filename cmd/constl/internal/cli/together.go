@@ -98,8 +98,13 @@ func (a *app) pullCommand() *cli.Command {
 		Usage: "get what is new at a peer or in a bundle and merge it, row by row",
 		Description: "Takes what the maintainers have signed; of a peer named by its URL also that peer's own commits,\n" +
 			"of a bundle also those of whoever made it.\n" +
-			"JSON: {\"before\",\"after\",\"objects\",\"bytes\",\"rounds\",\"merged\":bool,\"conflicts\":n,\"conflict_list\":[…]}",
-		Flags:  []cli.Flag{&cli.BoolFlag{Name: "no-validate", Usage: "take it even if validate.on names pull and it is not valid"}},
+			"With --follow it stays, and takes what becomes new at once: into the branch, and into the folder if no uncommitted changes\n" +
+			"are in the way there; if they are, as soon as they are not. It finds a peer that was out of reach again by itself.\n" +
+			"JSON: {\"before\",\"after\",\"objects\",\"bytes\",\"rounds\",\"merged\":bool,\"conflicts\":n,\"conflict_list\":[…]}\n" + followShape,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "follow", Usage: "stay, and take what becomes new at once, until you stop it with Ctrl-C"},
+			&cli.BoolFlag{Name: "no-validate", Usage: "take it even if validate.on names pull and it is not valid"},
+		},
 		Action: a.action(runPull),
 	}
 }
@@ -108,6 +113,9 @@ func runPull(c *command) error {
 	remote, err := c.remote()
 	if err != nil {
 		return err
+	}
+	if c.Bool("follow") {
+		return c.open(func(r *repo.Repo) error { return c.pullFollow(r, remote) })
 	}
 	return c.open(func(r *repo.Repo) error {
 		res, err := r.Pull(c.ctx(), remote, repo.PullOptions{NoValidate: c.Bool("no-validate")})
