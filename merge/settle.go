@@ -23,13 +23,36 @@ const (
 	KeepOurs
 )
 
+// Word answers what Settle asks whoever knows who says what.
+type Word struct {
+	// Said reports whether somebody whose word counts for the branch has said the commit,
+	// or one that leads to it.
+	Said func(ctx context.Context, id object.ID) (bool, error)
+	// Yields is asked about merges that ours alone leads to, whether they may go.
+	Yields func(ctx context.Context, id object.ID, c *object.Commit) (bool, error)
+}
+
+// keepsOurs reports which of two commits stays that add nothing to each other (R82).
+func (w *Word) keepsOurs(ctx context.Context, ours, theirs object.ID) (bool, error) {
+	var said [2]bool
+	for i, id := range []object.ID{ours, theirs} {
+		var err error
+		if said[i], err = w.Said(ctx, id); err != nil {
+			return false, err
+		}
+	}
+	if said[0] != said[1] {
+		return said[0], nil // the side that has it may never hear of the other one
+	}
+	return ours.Compare(theirs) < 0, nil
+}
+
 // maxAlone bounds how many commits of one side alone are looked at.
 const maxAlone = 64
 
 // Settle decides what is to become of two commits whose merged tree is the one given.
-// yields is asked about merges that ours alone leads to, whether they may go. It fails
-// if a commit cannot be read, or with the error of yields.
-func Settle(ctx context.Context, r object.Reader, ours, theirs, tree object.ID, yields func(ctx context.Context, id object.ID, c *object.Commit) (bool, error)) (Outcome, error) {
+// It fails if a commit cannot be read, or with an error of w.
+func Settle(ctx context.Context, r object.Reader, ours, theirs, tree object.ID, w *Word) (Outcome, error) {
 	var sides [2]*object.Commit
 	for i, id := range []object.ID{ours, theirs} {
 		c, err := object.ReadCommit(ctx, r, id)
@@ -46,14 +69,20 @@ func Settle(ctx context.Context, r object.Reader, ours, theirs, tree object.ID, 
 	if err != nil {
 		return Join, err
 	}
+	keep := theirsIdle
+	if oursIdle && theirsIdle {
+		if keep, err = w.keepsOurs(ctx, ours, theirs); err != nil {
+			return Join, err
+		}
+	}
 	switch {
-	case theirsIdle && (!oursIdle || ours.Compare(theirs) < 0):
+	case keep:
 		return KeepOurs, nil
 	case !oursIdle:
 		return Join, nil
 	}
 	for id, c := range alone {
-		if ok, err := yields(ctx, id, c); err != nil || !ok {
+		if ok, err := w.Yields(ctx, id, c); err != nil || !ok {
 			return Join, err
 		}
 	}

@@ -21,6 +21,8 @@ func always(context.Context, object.ID, *object.Commit) (bool, error) { return t
 
 func never(context.Context, object.ID, *object.Commit) (bool, error) { return false, nil }
 
+func everybody(context.Context, object.ID) (bool, error) { return true, nil }
+
 // TestSettle has a case for each rule of RULES.md §11, seen from both sides.
 func TestSettle(t *testing.T) {
 	h := newHistory(t)
@@ -44,19 +46,24 @@ func TestSettle(t *testing.T) {
 	if missing, err := merge.Missing(t.Context(), h.st, joined, over); err != nil || missing[c] == nil {
 		t.Errorf("this case shows nothing: %v", err)
 	}
+	said := [2]bool{true, true}
 	tests := []struct {
 		name         string
 		ours, theirs object.ID
+		said         [2]bool
 		yields       func(context.Context, object.ID, *object.Commit) (bool, error)
 		want, back   merge.Outcome
 	}{
-		{"R80, R81: theirs has more, ours only a merge", m1, edited, always, merge.TakeTheirs, merge.KeepOurs},
-		{"R80: a merge that may not go", m1, edited, never, merge.Join, merge.KeepOurs},
-		{"R82: two merges of the same", m1, m2, always, merge.KeepOurs, merge.TakeTheirs},
-		{"R82: two that may not go", m1, m2, never, merge.KeepOurs, merge.Join},
-		{"R83: a change on either side", a, b, always, merge.Join, merge.Join},
-		{"R83: the same tree, but by somebody's hand", m1, undone, always, merge.TakeTheirs, merge.KeepOurs},
-		{"wrong clocks", over, joined, always, outcomeOf(over, joined), outcomeOf(joined, over)},
+		{"R80, R81: theirs has more, ours only a merge", m1, edited, said, always, merge.TakeTheirs, merge.KeepOurs},
+		{"R80: a merge that may not go", m1, edited, said, never, merge.Join, merge.KeepOurs},
+		{"R82: two merges of the same", m1, m2, said, always, merge.KeepOurs, merge.TakeTheirs},
+		{"R82: the larger of them, which alone was said", m2, m1, [2]bool{true, false}, always, merge.KeepOurs, merge.TakeTheirs},
+		{"R82: one that alone was said, and one that may not go", m2, m1, [2]bool{true, false}, never, merge.KeepOurs, merge.Join},
+		{"R82: two that nobody has said whose word counts", m1, m2, [2]bool{}, always, merge.KeepOurs, merge.TakeTheirs},
+		{"R82: two that may not go", m1, m2, said, never, merge.KeepOurs, merge.Join},
+		{"R83: a change on either side", a, b, said, always, merge.Join, merge.Join},
+		{"R83: the same tree, but by somebody's hand", m1, undone, said, always, merge.TakeTheirs, merge.KeepOurs},
+		{"wrong clocks", over, joined, said, always, outcomeOf(over, joined), outcomeOf(joined, over)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -66,7 +73,9 @@ func TestSettle(t *testing.T) {
 					t.Fatal(r, err)
 				}
 				want := []merge.Outcome{tt.want, tt.back}[i]
-				if got, err := merge.Settle(t.Context(), h.st, pair[0], pair[1], r.Tree, tt.yields); got != want || err != nil {
+				said := map[object.ID]bool{tt.ours: tt.said[0], tt.theirs: tt.said[1]}
+				word := &merge.Word{Yields: tt.yields, Said: func(_ context.Context, id object.ID) (bool, error) { return said[id], nil }}
+				if got, err := merge.Settle(t.Context(), h.st, pair[0], pair[1], r.Tree, word); got != want || err != nil {
 					t.Errorf("from side %d: %v, %v; want %v", i, got, err, want)
 				}
 			}
@@ -197,12 +206,12 @@ func (p *peers) hear(i int, theirs object.ID) bool {
 	if err != nil || len(r.Conflicts) > 0 {
 		p.rt.Fatalf("%v %v", r, err)
 	}
-	outcome, err := merge.Settle(ctx, p.st, ours, theirs, r.Tree, func(_ context.Context, id object.ID, c *object.Commit) (bool, error) {
+	outcome, err := merge.Settle(ctx, p.st, ours, theirs, r.Tree, &merge.Word{Said: everybody, Yields: func(_ context.Context, id object.ID, c *object.Commit) (bool, error) {
 		if !p.reach[ours][id] || p.reach[theirs][id] || len(c.Parents) < 2 {
 			p.rt.Fatalf("asked about a commit that is no merge of ours alone")
 		}
 		return int(id[31])%10 >= p.olds, nil
-	})
+	}})
 	if err != nil {
 		p.rt.Fatal(err)
 	}

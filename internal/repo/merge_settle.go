@@ -18,9 +18,13 @@ const youngMerge = 10 * time.Minute
 // settleMerge decides whether a merge without conflicts needs a commit, if it is one
 // that a pull makes, and does what is to be done without one.
 func (r *Repo) settleMerge(ctx context.Context, rw object.ReadWriter, head Head, theirs, tree object.ID, res *MergeResult) (settled bool, err error) {
-	outcome, err := merge.Settle(ctx, r.store, head.Commit, theirs, tree, func(ctx context.Context, id object.ID, c *object.Commit) (bool, error) {
-		return r.yields(ctx, rw, head.Branch, id, c)
-	})
+	word := &merge.Word{
+		Said: func(ctx context.Context, id object.ID) (bool, error) { return r.isSaid(ctx, head.Branch, id) },
+		Yields: func(ctx context.Context, id object.ID, c *object.Commit) (bool, error) {
+			return r.yields(ctx, rw, head.Branch, id, c)
+		},
+	}
+	outcome, err := merge.Settle(ctx, r.store, head.Commit, theirs, tree, word)
 	if err != nil || outcome == merge.Join {
 		return false, err
 	}
@@ -29,6 +33,25 @@ func (r *Repo) settleMerge(ctx context.Context, rw object.ReadWriter, head Head,
 		return true, nil
 	}
 	return true, r.forward(ctx, head, theirs, res)
+}
+
+// isSaid reports whether somebody whose word counts for the branch, this copy among them,
+// has said the commit, or one that leads to it.
+func (r *Repo) isSaid(ctx context.Context, branch refs.Name, id object.ID) (bool, error) {
+	view, err := r.refs.View(ctx)
+	if err != nil {
+		return false, err
+	}
+	c, err := r.canonical(ctx, view, branch)
+	if err != nil {
+		return false, err
+	}
+	for _, said := range c.Candidates {
+		if ok, err := r.isAncestor(ctx, id, said.Target); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
 }
 
 // yields reports whether a merge may go: nobody has decided anything in it, no tag leads
