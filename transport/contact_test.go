@@ -73,6 +73,45 @@ func TestContactsTravel(t *testing.T) {
 	}
 }
 
+// Who watches tells where they serve, and hears of others with what is new, of each once.
+func TestContactsTravelByWatches(t *testing.T) {
+	d := newDataset(t, testKey(1), nil)
+	d.fill(1, 2, 20)
+	d.commit()
+	d.Book = &book{}
+	if err := d.Meet(t.Context(), contactOf(t, d.id, testKey(3))); err != nil {
+		t.Fatal(err)
+	}
+	ben := newReplica(t, d.id, testKey(2))
+	req := ben.request()
+	req.Own = contactOf(t, d.id, ben.key)
+	var heard []refs.PeerID
+	w, err := Watch(t.Context(), dial(t, server(nil, d), ben.key), req, &SyncOptions{Met: func(list []*refs.Contact) {
+		for _, c := range list {
+			heard = append(heard, c.Peer())
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	ben.mustNext(w)
+	if err := d.Meet(t.Context(), contactOf(t, d.id, testKey(4))); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		d.change(0, 0, 7+i)
+		d.commit()
+		ben.mustNext(w)
+	}
+	if want := []refs.PeerID{testKey(3).PeerID(), testKey(4).PeerID()}; !slices.Equal(heard, want) {
+		t.Errorf("heard of %v, want %v", heard, want)
+	}
+	if list, err := d.Contacts(t.Context()); err != nil || len(list) != 3 {
+		t.Errorf("the server knows %d, %v, Ben among them", len(list), err)
+	}
+}
+
 // Nobody tells where somebody else is to be found, nor of another dataset.
 func TestFalseContacts(t *testing.T) {
 	d := newDataset(t, testKey(1), nil)

@@ -49,6 +49,16 @@ func TestEarlyRequests(t *testing.T) {
 		_, err := Push(context.Background(), stream, public.pushed(), public.Store, nil)
 		return err
 	}
+	watch := func(stream io.ReadWriteCloser) error {
+		r := newReplica(t, public.id, testKey(1))
+		w, err := Watch(context.Background(), stream, r.request(), nil)
+		if err != nil {
+			return err
+		}
+		defer w.Close()
+		_, err = w.Next(context.Background(), r.sink())
+		return err
+	}
 	for _, test := range []struct {
 		name  string
 		do    func(io.ReadWriteCloser) error
@@ -57,6 +67,7 @@ func TestEarlyRequests(t *testing.T) {
 		{"sync of a public dataset", sync(public), false},
 		{"sync of a private dataset", sync(private), true},
 		{"push", push, true},
+		{"watch", watch, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -186,9 +186,6 @@ func (s *syncing) run(ctx context.Context) error {
 	if err := s.ask(ctx); err != nil {
 		return err
 	}
-	if s.o.Met != nil && len(s.result.Offer.Contacts) > 0 {
-		s.o.Met(s.result.Offer.Contacts)
-	}
 	if s.sink == nil {
 		return nil // statements were all that was asked for
 	}
@@ -236,6 +233,9 @@ func (s *syncing) offer(ctx context.Context) error {
 			return protocolError("an offer that ends with a count of objects")
 		}
 		s.result.Offer = r.offer
+		if s.o.Met != nil && len(r.offer.Contacts) > 0 {
+			s.o.Met(r.offer.Contacts)
+		}
 		return nil
 	}
 }

@@ -15,6 +15,7 @@ type told struct {
 	logs       map[refs.LogID]KnownLog
 	proofs     map[refs.LogID]struct{}
 	drafts     map[object.ID]struct{} // hashes of drafts with their signatures
+	contacts   map[refs.PeerID]int64  // when those that it was last sent were signed
 }
 
 // tellAfter returns what the sender of a request knows.
@@ -74,6 +75,21 @@ func (t *told) offer(ctx context.Context, ds Dataset) (*Offer, *refs.Identity, e
 	}
 	o.Identities = identities[min(t.identities, uint64(len(identities))):]
 	return o, identities[len(identities)-1].Identity(), nil
+}
+
+// unmet returns those of the contacts that the peer was not sent in this form, and takes
+// all of them for sent.
+func (t *told) unmet(list []*refs.Contact) []*refs.Contact {
+	all := make(map[refs.PeerID]int64, len(list))
+	var fresh []*refs.Contact
+	for _, c := range list {
+		if at, sent := t.contacts[c.Peer()]; !sent || at != c.Time() {
+			fresh = append(fresh, c)
+		}
+		all[c.Peer()] = c.Time()
+	}
+	t.contacts = all
+	return fresh
 }
 
 // sent notes that the peer was sent an offer.

@@ -241,10 +241,12 @@ func (w *watching) update(ctx context.Context, first bool) (sent bool, err error
 	}
 	if first {
 		w.stats.Rounds++
-		if offer.Contacts, err = w.contacts(ctx, w.ds); err != nil {
-			return false, err
-		}
 	}
+	others, err := w.contacts(ctx, w.ds)
+	if err != nil {
+		return false, err
+	}
+	offer.Contacts = w.told.unmet(others)
 	began := time.Now()
 	if err := w.c.writeOffer(offer); err != nil {
 		return false, streamError(ctx, "sending statements", err)

@@ -24,6 +24,8 @@ type FollowOptions struct {
 	// Progress is called at the beginning of work that may take a while, and returns
 	// who hears of it and a function for its end. It may be nil.
 	Progress func() (report Progress, done func())
+
+	session time.Duration // how long a peer is watched at a time; 0 stands for oneSession
 }
 
 // FollowKind says what happened.
@@ -65,6 +67,9 @@ func Follow(ctx context.Context, dir string, o *Options, how FollowOptions) erro
 	}
 	if f.how.Progress == nil {
 		f.how.Progress = func() (Progress, func()) { return func(string, int64, int64) {}, func() {} }
+	}
+	if f.how.session <= 0 {
+		f.how.session = oneSession
 	}
 	defer f.close()
 	for _, name := range f.how.Remotes {

@@ -32,18 +32,22 @@ type following struct {
 // startFollowing follows in the folder of r until the test ends or stop is called.
 func startFollowing(t testing.TB, r *Repo, remotes ...string) *following {
 	t.Helper()
+	return startFollowingWith(t, r, FollowOptions{Remotes: remotes})
+}
+
+func startFollowingWith(t testing.TB, r *Repo, how FollowOptions) *following {
+	t.Helper()
 	f := &following{t: t, r: r, events: make(chan *FollowEvent, 10_000)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	o := r.o
-	go func() {
-		ended <- Follow(ctx, r.Dir, &o, FollowOptions{Remotes: remotes, Tell: func(e *FollowEvent) {
-			f.mu.Lock()
-			f.seen = append(f.seen, fmt.Sprintf("%s %s %v", e.Kind, e.Remote, e.Err))
-			f.mu.Unlock()
-			f.events <- e
-		}})
-	}()
+	how.Tell = func(e *FollowEvent) {
+		f.mu.Lock()
+		f.seen = append(f.seen, fmt.Sprintf("%s %s %v", e.Kind, e.Remote, e.Err))
+		f.mu.Unlock()
+		f.events <- e
+	}
+	go func() { ended <- Follow(ctx, r.Dir, &o, how) }()
 	f.stop = sync.OnceFunc(func() {
 		cancel()
 		select {

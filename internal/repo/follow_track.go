@@ -21,6 +21,10 @@ const (
 	lastRetry  = time.Minute
 )
 
+// oneSession is how long a peer is watched before everything begins anew: only then do
+// both say again where they serve, which is forgotten after [refs.ContactLife].
+const oneSession = 24 * time.Hour
+
 // backoff says how long to wait before the next try.
 type backoff struct{ next time.Duration }
 
@@ -38,7 +42,9 @@ type tracker struct {
 	at   Remote
 	wait backoff
 	cut  bool // an exchange was cut, and may have left objects behind
-	lost bool // it was told that nobody is in reach
+
+	lost    bool         // it was told that nobody is in reach
+	watched refs.Address // of whom it was last told that they are followed
 
 	mu   sync.Mutex
 	told map[refs.LogID]transport.KnownLog // what the peer knows that we know
@@ -51,7 +57,7 @@ func (t *tracker) run(ctx context.Context) {
 		if ended(ctx, err) {
 			return
 		}
-		if errors.Is(err, errMoved) {
+		if errors.Is(err, errAnew) {
 			continue
 		}
 		if !t.lost {
@@ -64,8 +70,9 @@ func (t *tracker) run(ctx context.Context) {
 	}
 }
 
-// errMoved ends a session after which another part of the dataset is to be here.
-var errMoved = errors.New("another part of the dataset is to be here")
+// errAnew ends a session after which another begins at once: it took long enough, or
+// another part of the dataset is to be here.
+var errAnew = errors.New("it is time for another session")
 
 // session follows the peers of the remote, one after the other, each until it is cut off.
 func (t *tracker) session(ctx context.Context) error {
@@ -95,7 +102,7 @@ func (t *tracker) session(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if errors.Is(err, errMoved) {
+		if errors.Is(err, errAnew) {
 			return err
 		}
 		failed = append(failed, err)
@@ -148,7 +155,7 @@ func (s *session) run(ctx context.Context, q *question) error {
 		return err
 	}
 	defer w.Close()
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.f.how.session, errAnew)
 	var telling sync.WaitGroup
 	defer telling.Wait()
 	defer cancel()
@@ -157,16 +164,20 @@ func (s *session) run(ctx context.Context, q *question) error {
 		telling.Go(func() { s.tellKnown(ctx, w, changes) })
 	}
 	for first := true; ; first = false {
-		if err := s.next(ctx, w); err != nil {
+		if err := s.next(ctx, w); errors.Is(context.Cause(ctx), errAnew) {
+			return errAnew
+		} else if err != nil {
 			return err
 		}
 		if s.moved() {
-			return errMoved
+			return errAnew
 		}
 		if first {
-			s.lost = false
 			s.wait.reset()
-			s.f.tell(&FollowEvent{Kind: FollowConnected, Remote: s.at.Name, Peer: s.peer})
+			if s.lost || s.watched != s.peer {
+				s.f.tell(&FollowEvent{Kind: FollowConnected, Remote: s.at.Name, Peer: s.peer})
+			}
+			s.lost, s.watched = false, s.peer
 		}
 	}
 }
@@ -193,7 +204,7 @@ func (s *session) sink() *transport.LocalSink {
 		Objects: s.r.store.Store, Refs: s.r.refs, State: s.at.URL.State, Room: s.r.room,
 		Accept: func(_ context.Context, _ *refs.Identity, offer *transport.Offer) error {
 			if s.moved() {
-				return errMoved
+				return errAnew
 			}
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -277,8 +288,10 @@ func (s *session) watch(ctx context.Context) (*transport.Watching, error) {
 	if err != nil {
 		return nil, err
 	}
+	book := s.r.contacts(s.at.URL.Dataset, s.key.PeerID())
 	return transport.Watch(ctx, stream, req, &transport.SyncOptions{
 		Progress: func(p transport.Progress) { s.r.o.Progress("receiving objects", p.Bytes, 0) },
+		Met:      func(list []*refs.Contact) { _ = book.add(list...) }, // a help alone
 	})
 }
 
