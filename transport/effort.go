@@ -13,6 +13,9 @@ const (
 	linkBytes   = 24  // a link in its sets of ids
 	stepBytes   = 64  // an object that it has yet to come to
 	commitBytes = 320 // a commit in its history
+
+	// smallObject is the size in bytes of an object that a request reads without counting it.
+	smallObject = 64 << 10
 )
 
 // effort bounds one walk on behalf of a peer: the objects that it looks into, and what it
@@ -38,17 +41,14 @@ func (e *effort) read() error {
 	return nil
 }
 
-// keep counts bytes that are to be kept, and waits for them if need be.
+// keep counts bytes that are to be kept, and waits for them if need be. Where it gets none,
+// that is the end of the walk.
 func (e *effort) keep(n int) error {
 	if e == nil {
 		return nil
 	}
-	if err := e.memory.grow(e.ctx, int64(n)); err != nil {
-		if e.ctx.Err() != nil {
-			return err
-		}
-		e.limit = LimitMemory
-		return errCurtailed
+	if err := e.hold(n); err != nil {
+		return err
 	}
 	e.kept += int64(n)
 	return nil
@@ -61,6 +61,31 @@ func (e *effort) drop(n int) {
 	}
 	e.memory.shrink(int64(n))
 	e.kept -= int64(n)
+}
+
+// hold takes bytes as keep does, which another goroutine gives back with free.
+func (e *effort) hold(n int) error {
+	if e == nil {
+		return nil
+	}
+	if err := e.memory.grow(e.ctx, int64(n)); err != nil {
+		if e.ctx.Err() != nil {
+			return err
+		}
+		e.limit = LimitMemory
+		return errCurtailed
+	}
+	return nil
+}
+
+// tryHold takes bytes as hold does if they are there, and reports whether it did.
+func (e *effort) tryHold(n int) bool { return e == nil || e.memory.tryGrow(int64(n)) }
+
+// free gives back what hold has taken. It may be called by any goroutine.
+func (e *effort) free(n int) {
+	if e != nil {
+		e.memory.giveBack(int64(n))
+	}
 }
 
 // close drops what is kept.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/constl/constl/object"
 )
@@ -16,12 +17,14 @@ type fetcher struct {
 	reader object.Reader
 	plan   *Plan
 	stats  *Stats
-	crew   *crew // nil if there is but this stream
+	crew   *crew    // nil if there is but this stream
+	memory *account // for what is looked for; nil for no bound
 }
 
 // frontier is the visitor of a receiver's walk: it collects what is missing.
 type frontier struct {
 	r       object.Reader
+	e       *effort
 	leaves  []object.ID // missing, and known to link to nothing
 	missing []object.ID // the others
 	level   int         // the highest at which one of these is missing
@@ -37,6 +40,7 @@ func (f *frontier) leaf(ctx context.Context, s step) error {
 	held, err := f.r.Has(ctx, s.id)
 	if err == nil && !held {
 		f.leaves = append(f.leaves, s.id)
+		err = f.e.keep(object.IDSize)
 	}
 	return err
 }
@@ -47,7 +51,7 @@ func (f *frontier) absent(id object.ID, level int) error {
 		f.level = level
 	}
 	f.missing = append(f.missing, id)
-	return nil
+	return f.e.keep(object.IDSize)
 }
 
 // complete asks for what is missing until nothing is. Roots of which none is held
@@ -58,20 +62,25 @@ func (f *fetcher) complete(ctx context.Context) error {
 		return f.steps(ctx)
 	}
 	for eager := true; ; eager = false {
-		walk, front, err := f.look(ctx)
-		if err != nil || front.empty() {
-			return err
-		}
-		if roots := f.distinctRoots(); eager && len(front.missing) == len(roots) && len(roots) <= MaxWants && f.lacks(roots, front.missing) {
-			if err := f.ask(ctx, roots, 0, &answer{}); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := f.drain(ctx, walk, front); err != nil {
+		over, err := f.advance(ctx, eager)
+		if over || err != nil {
 			return err
 		}
 	}
+}
+
+// advance looks for what is missing, asks for some of it, and reports whether there was
+// nothing.
+func (f *fetcher) advance(ctx context.Context, eager bool) (over bool, err error) {
+	walk, front, err := f.look(ctx)
+	defer walk.e.close()
+	if err != nil || front.empty() {
+		return true, err
+	}
+	if roots := f.distinctRoots(); eager && len(front.missing) == len(roots) && len(roots) <= MaxWants && f.lacks(roots, front.missing) {
+		return false, f.ask(ctx, roots, 0, &answer{})
+	}
+	return false, f.drain(ctx, walk, front)
 }
 
 // steps asks for what the plan names, step by step.
@@ -103,17 +112,30 @@ func (f *fetcher) flags(extent Extent) uint64 {
 
 // look walks what the plan wants, as far as it is held.
 func (f *fetcher) look(ctx context.Context) (*difference, *frontier, error) {
-	front := &frontier{r: f.reader}
-	walk := &difference{r: f.reader, v: front}
-	if err := walk.run(ctx, f.plan.Roots, f.plan.Haves); err != nil {
-		return nil, nil, fmt.Errorf("looking for missing objects: %w", err)
+	var e *effort
+	if f.memory != nil {
+		e = &effort{ctx: ctx, most: math.MaxInt64, memory: f.memory}
 	}
-	return walk, front, nil
+	front := &frontier{r: f.reader, e: e}
+	walk := &difference{r: f.reader, v: front, e: e}
+	return walk, front, f.looked(walk, walk.run(ctx, f.plan.Roots, f.plan.Haves))
+}
+
+// looked returns the error to report of a walk.
+func (f *fetcher) looked(walk *difference, err error) error {
+	if errors.Is(err, errCurtailed) {
+		err = walk.e.err()
+	}
+	if err != nil {
+		return fmt.Errorf("looking for missing objects: %w", err)
+	}
+	return nil
 }
 
 // lacksNothing fails with an error that wraps ErrIncomplete if something is missing.
 func (f *fetcher) lacksNothing(ctx context.Context) error {
-	_, front, err := f.look(ctx)
+	walk, front, err := f.look(ctx)
+	defer walk.e.close()
 	if err == nil && !front.empty() {
 		missing := append(front.missing, front.leaves...)
 		err = fmt.Errorf("%w: %s and %d others", ErrIncomplete, missing[0], len(missing)-1)
@@ -157,8 +179,8 @@ func (f *fetcher) drain(ctx context.Context, walk *difference, front *frontier) 
 		if err != nil || came.history {
 			return err
 		}
-		if err := walk.resume(ctx, came.inner, level); err != nil {
-			return fmt.Errorf("looking for missing objects: %w", err)
+		if err := f.looked(walk, walk.resume(ctx, came.inner, level)); err != nil {
+			return err
 		}
 	}
 	if len(front.leaves) == 0 {
@@ -228,7 +250,7 @@ func incomplete(ids []object.ID) error {
 
 func (f *fetcher) round(ctx context.Context, ids []object.ID, flags uint64) error {
 	f.stats.Rounds++
-	f.recv.solicit(ids)
+	f.recv.solicit(ids, flags&flagWhole != 0)
 	if err := f.want(ctx, ids, flags); err != nil {
 		return err
 	}
@@ -253,10 +275,14 @@ func (f *fetcher) want(ctx context.Context, ids []object.ID, flags uint64) error
 	return nil
 }
 
+// lastWords is how many bytes of frames are looked through for the error of a peer that
+// takes nothing more: as much as may have been under way when it was sent.
+const lastWords = 32 << 20
+
 // peerError returns the error that the peer sent before it ended the stream, or
 // else the error of writing to it.
 func (c *conn) peerError(ctx context.Context, doing string, writeErr error) error {
-	for ctx.Err() == nil {
+	for end := c.in.Load() + lastWords; ctx.Err() == nil && c.in.Load() < end; {
 		t, body, err := c.next()
 		if err != nil {
 			break

@@ -168,7 +168,7 @@ func startConn(stream io.ReadWriteCloser, g *guest) *conn {
 
 func (c *conn) readAhead() {
 	defer close(c.frames)
-	r := frameReader{r: bufio.NewReaderSize(connReader{c}, c.guest.buffer()), guest: c.guest, pulse: &c.pulse}
+	r := frameReader{r: bufio.NewReaderSize(connReader{c}, c.guest.buffer()), admit: c.admit, pulse: &c.pulse}
 	for {
 		// Most who open a stream have little to say; who pushes objects has much.
 		if size := c.guest.buffer(); size > r.r.Size() {
@@ -181,9 +181,6 @@ func (c *conn) readAhead() {
 				continue
 			}
 		}
-		if err == nil && c.space.acquire(c.gone, len(body)) != nil {
-			return
-		}
 		select {
 		case c.frames <- frame{t, body, err}:
 		case <-c.gone.Done():
@@ -195,7 +192,19 @@ func (c *conn) readAhead() {
 	}
 }
 
-// hearEnough notes of which run the peer has enough.
+// admit decides, before the body of a frame is read, whether it may come, and waits until
+// there is room for it.
+func (c *conn) admit(t frameType, size int) error {
+	if err := c.guest.admit(c.gone, t, size); err != nil {
+		return err
+	}
+	if t == frameEnough {
+		return nil // it never waits to be taken
+	}
+	return c.space.acquire(c.gone, size)
+}
+
+// hearEnough notes of which run the peer has enough. It says so of each once.
 func (c *conn) hearEnough(body []byte) error {
 	d := object.NewBodyDecoder(body)
 	run := d.Uvarint()
@@ -205,22 +214,35 @@ func (c *conn) hearEnough(body []byte) error {
 	if run == 0 || run > c.runs.Load() {
 		return protocolError("enough of run %d, which was not begun", run)
 	}
+	if run <= c.enough.Load() {
+		return protocolError("enough of run %d, again", run)
+	}
 	c.enough.Store(run)
 	return nil
 }
 
 // next returns the next frame. At the end of the stream, between frames, the
 // error is [io.EOF]. The body is the caller's.
-func (c *conn) next() (frameType, []byte, error) {
+func (c *conn) next() (frameType, []byte, error) { return c.nextUnless(nil) }
+
+// errNoMore says that the wait for a frame was ended by this side.
+var errNoMore = errors.New("transport: nothing more is waited for")
+
+// nextUnless is next, but ends the wait for a frame with errNoMore when stop is closed.
+func (c *conn) nextUnless(stop <-chan struct{}) (frameType, []byte, error) {
 	if f := c.peeked; f != nil {
 		c.peeked = nil
 		return f.t, f.body, f.err
 	}
 	c.waits.enter()
-	f, open := <-c.frames
-	c.waits.leave()
-	f = c.took(f, open)
-	return f.t, f.body, f.err
+	defer c.waits.leave()
+	select {
+	case f, open := <-c.frames:
+		f = c.took(f, open)
+		return f.t, f.body, f.err
+	case <-stop:
+		return 0, nil, errNoMore
+	}
 }
 
 // took is called with what was received from c.frames.
@@ -396,9 +418,9 @@ const growBy = 1 << 20
 // frameReader takes frames off a stream. It is for one goroutine.
 type frameReader struct {
 	r       *bufio.Reader
-	ignored int                    // bytes of frames that were skipped
-	guest   *guest                 // bounds what a client sends
-	pulse   *atomic.Pointer[pulse] // takes still frames, once it is set; it may be nil
+	ignored int                               // bytes of frames that were skipped
+	admit   func(t frameType, size int) error // before a body is read; may be nil
+	pulse   *atomic.Pointer[pulse]            // takes still frames, once it is set; it may be nil
 }
 
 // next returns the next frame that is not to be skipped. The body is the
@@ -418,11 +440,13 @@ func (f *frameReader) next() (frameType, []byte, error) {
 		if err != nil {
 			return 0, nil, fmt.Errorf("%s frame: %w", t, err)
 		}
-		if err := f.guest.admit(t, size); err != nil {
-			return 0, nil, err
-		}
 		p := f.beat()
 		if t < frameIgnorable || t == frameDraft || t == frameContact {
+			if f.admit != nil {
+				if err := f.admit(t, size); err != nil {
+					return 0, nil, err
+				}
+			}
 			body, err := readBody(f.r, size)
 			return t, body, err
 		}

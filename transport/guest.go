@@ -1,6 +1,9 @@
 package transport
 
-import "sync/atomic"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // guest bounds what a client may send on a stream that it has opened. The methods may be
 // called on nil, which bounds nothing, and by the two goroutines that read frames and
@@ -25,8 +28,9 @@ func (g *guest) buffer() int {
 	return bufferBytes
 }
 
-// admit decides whether a frame may come, before any of its body is read.
-func (g *guest) admit(t frameType, size int) error {
+// admit decides whether a frame may come, before any of its body is read. It waits for the
+// memory of a large object.
+func (g *guest) admit(ctx context.Context, t frameType, size int) error {
 	switch {
 	case g == nil:
 		return nil
@@ -34,17 +38,32 @@ func (g *guest) admit(t frameType, size int) error {
 		return limitError(LimitRequestBytes, ErrTooLarge, "a request of %d bytes, and at most %d are taken", size, g.maxRequest)
 	case t == frameObject && !g.objects.Load():
 		return protocolError("an object that nobody has asked for")
+	case size <= uncounted(t):
+		return nil
 	case t == frameObject:
-		return nil // counted in pushMemory
-	case size > smallFrame && !g.memory.tryGrow(int64(size)):
+		return g.memory.grow(ctx, int64(size))
+	case !g.memory.tryGrow(int64(size)):
 		return limitError(LimitMemory, ErrBusy, "no memory is free for a frame of %d bytes", size)
 	}
 	return nil
 }
 
+// uncounted returns the size in bytes up to which a frame is held in what is counted
+// for the stream, or for the push.
+func uncounted(t frameType) int {
+	if t == frameObject {
+		return guestAheadBytes
+	}
+	return smallFrame
+}
+
 // taken notes that a frame's body is no longer held by the stream.
 func (g *guest) taken(t frameType, size int) {
-	if g != nil && t != frameObject && size > smallFrame {
-		g.memory.shrink(int64(size))
+	switch {
+	case g == nil || size <= uncounted(t):
+	case size > verifyBytes:
+		g.memory.shrink(int64(size)) // the receiver takes it over
+	default:
+		g.memory.giveBack(int64(size))
 	}
 }

@@ -43,7 +43,8 @@ const (
 const (
 	batchBytes    = 256 << 20       // received objects are made durable at least this often,
 	batchTime     = 4 * time.Second // and this often as long as some come
-	orphanBytes   = 16 << 20        // deltas that are kept until their base comes
+	orphanBytes   = 16 << 20        // deltas that are kept until their base comes,
+	orphanCost    = 256             // each of which takes so many more
 	inFlightBytes = 1 << 20         // entries that wait for the wire
 	aheadBytes    = 4 << 20         // frames that were read and not yet dealt with
 	sliceSize     = 64 << 10        // ids of one level that a walk keeps before it descends
@@ -56,10 +57,10 @@ const (
 	guestAheadBytes = 256 << 10 // as aheadBytes, of what a client sends
 	streamMemory    = 32 << 10  // what an open stream holds, before its request is served
 	requestMemory   = inFlightBytes + 128<<10
-	walkMemory      = 128 << 10                                      // what a walk keeps without asking for more
-	watchMemory     = 2 * bufferBytes                                // what a watch holds besides, while nothing is new
-	knownMemory     = 192                                            // and for each log that it knows
-	pushMemory      = maxObjectFrame + verifyBytes + guestAheadBytes // what a push holds besides
+	walkMemory      = 128 << 10                       // what a walk keeps without asking for more
+	watchMemory     = 2 * bufferBytes                 // what a watch holds besides, while nothing is new
+	knownMemory     = 192                             // and for each log that it knows
+	pushMemory      = verifyBytes + 2*guestAheadBytes // what a push of small objects holds besides
 )
 
 // Times and bounds of a watch (PROTOCOL.md §3.4).

@@ -242,16 +242,24 @@ func (a *account) shrink(n int64) {
 	a.add(0, n)
 }
 
-// giveBack gives back bytes that were taken, and all that are to spare.
+// giveBack gives bytes by which the account grew to whoever waits for some.
 func (a *account) giveBack(n int64) {
+	if a == nil {
+		return
+	}
+	a.add(-n, 0)
+	a.memory.Release(n)
+}
+
+// trim gives what is to spare to whoever waits for some.
+func (a *account) trim() {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	n += a.spare
-	a.memory.Release(n)
-	a.taken, a.spare = a.taken-n, 0
+	a.memory.Release(a.spare)
+	a.taken, a.spare = a.taken-a.spare, 0
 }
 
 // close gives everything back.

@@ -201,8 +201,8 @@ func (p *Pair) join(ctx context.Context, c *conn, name string, show func(code st
 // guest is shown. ServePair fails with accept's error, an error that wraps
 // [ErrForged] if the guest does not know the secret, or as a request does.
 func ServePair(ctx context.Context, stream io.ReadWriteCloser, p *Pair, accept func(ctx context.Context, name, code string) (*Paired, error)) error {
-	c := newConn(stream)
-	release := context.AfterFunc(ctx, c.abort)
+	c := startConn(stream, &guest{maxRequest: MaxRequest})
+	release := c.guard(ctx, defaultStall, defaultMinProgress)
 	err := p.serve(ctx, c, accept)
 	if err != nil {
 		c.fail(err)

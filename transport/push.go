@@ -79,6 +79,7 @@ type pushing struct {
 	objects object.Reader
 	codec   entry.Codec
 	result  *PushResult
+	resent  resent
 }
 
 func (p *pushing) run(ctx context.Context) error {
@@ -98,11 +99,7 @@ func (p *pushing) run(ctx context.Context) error {
 				return badRequest(err)
 			}
 			p.result.Stats.Rounds++
-			query := sendQuery{wants: m.wants, haves: m.haves, flags: m.flags, budget: m.budget}
-			if _, err := send(ctx, p.c, p.objects, &p.codec, query, &p.result.Stats); err != nil {
-				if errors.Is(err, ErrDisconnected) {
-					return p.c.peerError(ctx, "sending objects", err)
-				}
+			if err := p.give(ctx, m); err != nil {
 				return err
 			}
 		case frameResult:
@@ -116,6 +113,20 @@ func (p *pushing) run(ctx context.Context) error {
 			return unexpected(t, body)
 		}
 	}
+}
+
+// give answers a want.
+func (p *pushing) give(ctx context.Context, m *wantMessage) error {
+	query := sendQuery{wants: m.wants, haves: m.haves, flags: m.flags, budget: m.budget, resent: &p.resent}
+	before := p.result.Stats.Objects
+	_, err := send(ctx, p.c, p.objects, &p.codec, query, &p.result.Stats)
+	if errors.Is(err, ErrDisconnected) {
+		return p.c.peerError(ctx, "sending objects", err)
+	}
+	if err != nil {
+		return err
+	}
+	return p.resent.check(p.result.Stats.Objects - before)
 }
 
 func (p *pushing) offer() error {
@@ -184,6 +195,7 @@ func (r *serving) push(ctx context.Context, body []byte) (err error) {
 	recv := &receiver{
 		c: r.c, store: store, codec: &r.server.codec, stats: &r.stats, total: new(atomic.Int64),
 		maxBytes: r.o.MaxPushBytes, limit: LimitPushBytes, maxObject: r.o.MaxObjectBytes, room: plan.Room,
+		memory: r.memory,
 	}
 	if plan.MaxBytes > 0 && (recv.maxBytes == 0 || plan.MaxBytes < recv.maxBytes) {
 		recv.maxBytes, recv.limit = plan.MaxBytes, plan.Limit
@@ -194,6 +206,7 @@ func (r *serving) push(ctx context.Context, body []byte) (err error) {
 		reader: store,
 		plan:   plan,
 		stats:  &r.stats,
+		memory: r.memory,
 	}
 	if err := f.complete(ctx); err != nil {
 		return err

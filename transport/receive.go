@@ -25,6 +25,11 @@ type receiver struct {
 	// maxObject, if not 0, is the most bytes of one object.
 	maxObject int
 	room      func(bytes int64) error // as in Plan
+	// memory is what the receiver takes from for large objects, for deltas that wait for
+	// their bases, and for the links that it must remember; nil for no bound.
+	memory *account
+	kept   int64 // bytes taken for this run
+	whole  bool  // deltas were not asked for
 
 	verify    verifier
 	solicited idSet         // may be sent; marked when it came
@@ -60,14 +65,25 @@ func hold(ctx context.Context, store object.Store) (release func(), err error) {
 	return func() { _ = b.Discard() }, nil // it is empty
 }
 
-// solicit lets the peer send the objects and all they link to. It forgets what
-// was solicited before: a run may send nothing that was not asked for anew.
-func (r *receiver) solicit(ids []object.ID) {
-	r.solicited = idSet{}
+// solicit lets the peer send the objects and all they link to, without deltas if they are
+// wanted whole. It forgets what was solicited before: a run may send nothing that was not asked for anew.
+func (r *receiver) solicit(ids []object.ID, whole bool) {
+	r.solicited, r.whole = idSet{}, whole
 	for _, id := range ids {
 		r.solicited.add(id)
 	}
 	r.noBase, r.got, r.history, r.orphans, r.orphaned = nil, nil, false, nil, 0
+	r.memory.shrink(r.kept)
+	r.kept = 0
+}
+
+// keep takes bytes of memory until the next solicit, and waits for them if need be.
+func (r *receiver) keep(ctx context.Context, bytes int) error {
+	if err := r.memory.grow(ctx, int64(bytes)); err != nil {
+		return fmt.Errorf("receiving objects: %w", err)
+	}
+	r.kept += int64(bytes)
+	return nil
 }
 
 // receive receives one run of objects up to its end frame, or, if the crew may take
@@ -94,8 +110,8 @@ func (r *receiver) open(ctx context.Context) error {
 // shut stores what has come, even if the caller has given up, and returns the
 // error to report: err, or what is worse.
 func (r *receiver) shut(ctx context.Context, err error) error {
-	// A peer that lies and leaves is a liar first.
-	if settleErr := r.settle(); settleErr != nil && (err == nil || errors.Is(err, ErrDisconnected)) {
+	// A peer that lies and leaves, or says no more, is a liar first.
+	if settleErr := r.settle(ctx); settleErr != nil && (err == nil || replaceable(err)) {
 		err = settleErr
 	}
 	r.verify.stop()
@@ -112,7 +128,10 @@ func (r *receiver) next(ctx context.Context, enough func() bool) (*endMessage, e
 	r.came, r.cameBytes = 0, 0
 	said := false
 	for {
-		t, body, err := r.c.next()
+		t, body, err := r.c.nextUnless(r.verify.failed)
+		if errors.Is(err, errNoMore) {
+			return nil, r.settle(ctx)
+		}
 		if err != nil {
 			return nil, streamError(ctx, "receiving objects", err)
 		}
@@ -137,7 +156,7 @@ func (r *receiver) next(ctx context.Context, enough func() bool) (*endMessage, e
 			if end.objects != uint64(r.came) {
 				return nil, protocolError("%d objects sent, %d announced", r.came, end.objects)
 			}
-			return end, r.settle()
+			return end, r.settle(ctx)
 		default:
 			return nil, unexpected(t, body)
 		}
@@ -175,7 +194,7 @@ func (r *receiver) object(ctx context.Context, body []byte) error {
 	}
 	if !r.solicited.has(id) {
 		// What links to it may not have been looked into yet.
-		if err := r.settle(); err != nil {
+		if err := r.settle(ctx); err != nil {
 			return err
 		}
 		if !r.solicited.has(id) {
@@ -194,6 +213,9 @@ func (r *receiver) object(ctx context.Context, body []byte) error {
 	if err := r.makeRoom(e.Length); err != nil {
 		return err
 	}
+	if e.Encoding == entry.Delta && r.whole {
+		return protocolError("a delta for %s, which was wanted whole", id)
+	}
 	r.solicited.mark(id)
 	var base object.Object
 	if e.Encoding == entry.Delta {
@@ -205,13 +227,31 @@ func (r *receiver) object(ctx context.Context, body []byte) error {
 			return nil
 		}
 	}
-	if err := r.verify.submit(verifyJob{ctx: ctx, batch: r.batch, id: id, entry: e, base: base}); err != nil {
+	if err := r.submit(verifyJob{ctx: ctx, batch: r.batch, id: id, entry: e, base: base}); err != nil {
 		return fmt.Errorf("receiving objects: %w", err)
 	}
 	if r.batched += e.Length; r.batched >= batchBytes || time.Since(r.began) >= batchTime {
 		return r.cut(ctx)
 	}
-	return r.harvest()
+	return r.harvest(ctx)
+}
+
+// submit hands an object over to be verified. One that is larger than all that are
+// verified at once is waited for, and takes memory of its own meanwhile.
+func (r *receiver) submit(j verifyJob) error {
+	large := int64(j.bytes())
+	if large <= verifyBytes {
+		return r.verify.submit(j)
+	}
+	if err := r.memory.grow(j.ctx, large); err != nil {
+		return err
+	}
+	defer r.memory.giveBack(large)
+	if err := r.verify.submit(j); err != nil {
+		return err
+	}
+	r.verify.wait()
+	return nil
 }
 
 // roomStep is for how many bytes at once room on the disk is asked for.
@@ -234,7 +274,7 @@ func (r *receiver) base(ctx context.Context, id object.ID) (object.Object, error
 	held, err := r.batch.Has(ctx, id)
 	if err == nil && !held {
 		// It may be on its way.
-		if err := r.settle(); err != nil {
+		if err := r.settle(ctx); err != nil {
 			return nil, err
 		}
 		held, err = r.batch.Has(ctx, id)
@@ -247,10 +287,13 @@ func (r *receiver) base(ctx context.Context, id object.ID) (object.Object, error
 
 // orphan keeps a delta until its base has come, or leaves it to be asked for again.
 func (r *receiver) orphan(id object.ID, e entry.Entry) {
-	if r.orphaned += e.Size(); r.orphaned > orphanBytes {
+	size := e.Size() + orphanCost
+	if r.orphaned+size > orphanBytes || !r.memory.tryGrow(int64(size)) {
 		r.noBase = append(r.noBase, id)
 		return
 	}
+	r.kept += int64(size)
+	r.orphaned += size
 	r.orphans = append(r.orphans, orphan{id, e})
 }
 
@@ -263,41 +306,69 @@ func (r *receiver) adopt(ctx context.Context, orphans []orphan) (left []object.I
 		return nil, err
 	}
 	defer func() { err = r.shut(ctx, err) }()
-	for before := len(orphans) + 1; len(orphans) < before; {
-		before = len(orphans)
-		waiting := orphans[:0]
-		for _, o := range orphans {
-			base, err := r.base(ctx, o.entry.Base)
-			if err == nil && base == nil {
-				waiting = append(waiting, o)
-				continue
-			}
-			if err == nil {
-				err = r.verify.submit(verifyJob{ctx: ctx, batch: r.batch, id: o.id, entry: o.entry, base: base})
-			}
-			if err != nil {
-				return nil, fmt.Errorf("storing object %s: %w", o.id.Short(), err)
-			}
+	waiting := make(map[object.ID][]orphan) // by base
+	for _, o := range orphans {
+		waiting[o.entry.Base] = append(waiting[o.entry.Base], o)
+	}
+	var bases []object.ID // that are held
+	for id := range waiting {
+		held, err := r.batch.Has(ctx, id)
+		if err != nil {
+			return nil, fmt.Errorf("looking for the base of a delta: %w", err)
 		}
-		orphans = waiting
-		if err := r.settle(); err != nil {
-			return nil, err
+		if held {
+			bases = append(bases, id)
 		}
 	}
+	for len(bases) > 0 {
+		var stored []object.ID
+		for _, id := range bases {
+			ready := waiting[id]
+			delete(waiting, id)
+			if err := r.rebase(ctx, id, ready); err != nil {
+				return nil, err
+			}
+			for _, o := range ready {
+				if len(waiting[o.id]) > 0 {
+					stored = append(stored, o.id)
+				}
+			}
+		}
+		if err := r.settle(ctx); err != nil {
+			return nil, err
+		}
+		bases = stored
+	}
 	for _, o := range orphans {
-		left = append(left, o.id)
+		if waiting[o.entry.Base] != nil {
+			left = append(left, o.id)
+		}
 	}
 	return left, nil
 }
 
+// rebase hands deltas over whose base is held.
+func (r *receiver) rebase(ctx context.Context, id object.ID, deltas []orphan) error {
+	base, err := r.batch.Get(ctx, id)
+	if err != nil {
+		return fmt.Errorf("reading the base of object %s: %w", deltas[0].id.Short(), err)
+	}
+	for _, o := range deltas {
+		if err := r.submit(verifyJob{ctx: ctx, batch: r.batch, id: o.id, entry: o.entry, base: base}); err != nil {
+			return fmt.Errorf("storing object %s: %w", o.id.Short(), err)
+		}
+	}
+	return nil
+}
+
 // settle waits for all objects that were handed over.
-func (r *receiver) settle() error {
+func (r *receiver) settle(ctx context.Context) error {
 	r.verify.wait()
-	return r.harvest()
+	return r.harvest(ctx)
 }
 
 // harvest lets the peer send what the objects link to that are stored by now.
-func (r *receiver) harvest() error {
+func (r *receiver) harvest(ctx context.Context) error {
 	done, err := r.verify.harvest()
 	for i := range done {
 		v := &done[i]
@@ -313,6 +384,9 @@ func (r *receiver) harvest() error {
 			r.got = append(r.got, v.id)
 			r.history = r.history || v.kind == object.KindCommit || v.kind == object.KindTag
 		}
+		if err == nil {
+			err = r.keep(ctx, linkBytes*len(v.links))
+		}
 		for _, l := range v.links {
 			r.solicited.add(l)
 		}
@@ -325,7 +399,7 @@ func (r *receiver) harvest() error {
 
 // cut makes what was received so far durable and goes on with a new batch.
 func (r *receiver) cut(ctx context.Context) error {
-	if err := r.settle(); err != nil {
+	if err := r.settle(ctx); err != nil {
 		return err
 	}
 	if err := r.batch.Commit(ctx); err != nil {

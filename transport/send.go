@@ -22,6 +22,32 @@ type sendQuery struct {
 	flags        uint64
 	budget       uint64
 	effort       *effort // nil for no bounds
+	resent       *resent // nil if nobody counts
+}
+
+// resent counts what is sent more than once over one stream.
+type resent struct {
+	sent  idSet
+	again int
+	empty int // runs in a row without an object
+}
+
+// Bounds of what a peer to whom something is pushed may ask for again: deltas whose base it
+// lacks, and what it has lost.
+const (
+	maxAgain = 4096 // objects, and twice as many as there are
+	maxEmpty = 64
+)
+
+// check fails if the peer asks for the same again and again, or for what is not here.
+func (r *resent) check(objects int64) error {
+	if r.empty++; objects > 0 {
+		r.empty = 0
+	}
+	if r.again > maxAgain+2*r.sent.filled || r.empty > maxEmpty {
+		return protocolError("the peer asks for the same objects again and again")
+	}
+	return nil
 }
 
 // outgoing is an entry on its way to the wire.
@@ -126,7 +152,7 @@ func (s *sender) write(ctx context.Context, stop func()) error {
 				s.stats.Deltas++
 			}
 		}
-		s.space.release(o.entry.Size())
+		s.written(o.entry.Size())
 	}
 	return failed
 }
@@ -159,6 +185,9 @@ func (s *sender) queue(ctx context.Context, at step, o object.Object) error {
 	if s.query.budget > 0 && s.bytes > 0 && s.bytes+uint64(e.Size()) > s.query.budget || s.enough() {
 		return errBudget
 	}
+	if e, err = s.reserve(ctx, at, e); err != nil {
+		return err
+	}
 	s.bytes += uint64(e.Size())
 	if err := s.space.acquire(ctx, e.Size()); err != nil {
 		return err
@@ -169,7 +198,41 @@ func (s *sender) queue(ctx context.Context, at step, o object.Object) error {
 		return ctx.Err()
 	}
 	s.walk.claimed.mark(at.id)
+	if n := s.query.resent; n != nil && !n.sent.add(at.id) {
+		n.again++
+	}
 	return nil
+}
+
+// reserve takes memory for an entry that is larger than what waits for the wire, from when
+// it is read until it is written. It does not hold the entry while it waits, and reads it again.
+func (s *sender) reserve(ctx context.Context, at step, e entry.Entry) (entry.Entry, error) {
+	for {
+		size := e.Size()
+		if size <= inFlightBytes || s.query.effort.tryHold(size) {
+			return e, nil
+		}
+		e = entry.Entry{}
+		if err := s.query.effort.hold(size); err != nil {
+			return e, err
+		}
+		var err error
+		if e, err = s.encode(ctx, at, nil); err == nil && e.Size() == size {
+			return e, nil
+		}
+		s.query.effort.free(size)
+		if err != nil {
+			return e, err
+		}
+	}
+}
+
+// written gives back what an entry took.
+func (s *sender) written(size int) {
+	s.space.release(size)
+	if size > inFlightBytes {
+		s.query.effort.free(size)
+	}
 }
 
 // enough reports whether the receiver wants no more of this run.

@@ -21,6 +21,7 @@ type Server struct {
 	find    func(ctx context.Context, peer refs.PeerID, id object.ID) (Dataset, error)
 	options atomic.Pointer[ServerOptions]
 	queue   *queue
+	turns   turns
 	codec   entry.Codec
 
 	watchers   watchers
@@ -34,7 +35,7 @@ type Server struct {
 // A dataset that is an [io.Closer] is closed when the request has ended. o may be nil.
 func NewServer(find func(ctx context.Context, peer refs.PeerID, id object.ID) (Dataset, error), o *ServerOptions) *Server {
 	full := o.withDefaults()
-	s := &Server{find: find, queue: newQueue(full.MaxRequests, full.MaxWaiting)}
+	s := &Server{find: find, queue: newQueue(full.MaxRequests, full.MaxWaiting), turns: newTurns()}
 	s.options.Store(full)
 	s.ending = make(chan struct{})
 	s.endWatches = sync.OnceFunc(func() { close(s.ending) })
@@ -379,7 +380,7 @@ func (r *serving) answerWants(ctx context.Context, ds Dataset) error {
 func (r *serving) send(ctx context.Context, objects object.Reader, query sendQuery) (*endMessage, error) {
 	query.effort = &effort{ctx: ctx, most: r.o.MaxTraversal, memory: r.memory}
 	defer query.effort.close()
-	end, err := send(ctx, r.c, objects, &r.server.codec, query, &r.stats)
+	end, err := send(ctx, r.c, r.server.turns.reader(objects), &r.server.codec, query, &r.stats)
 	if query.effort.limit != "" {
 		r.limit = query.effort.limit
 	}

@@ -43,6 +43,8 @@ type errand struct {
 	history bool                       // commits or tags are among these
 	orphans []orphan
 	noBase  []object.ID
+
+	orphaned int // bytes of orphans
 }
 
 // portion is some objects of an errand, asked for over one stream.
@@ -116,22 +118,40 @@ func (e *errand) giveBack(p *portion) {
 	e.close(p)
 }
 
-// answered takes over what a run brought that answered the want of a portion.
-func (e *errand) answered(p *portion, r *receiver) {
+// answered takes over what a run brought that answered the want of a portion. What is
+// lacking goes back to the list.
+func (e *errand) answered(p *portion, r *receiver, lacking []object.ID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.close(p)
 	if p.twin != nil && p.twin.over {
 		return // all that was counted before
 	}
+	if len(lacking) > 0 && p.twin != nil {
+		p.twin.twin = nil // it brings all of them
+		return
+	}
 	e.took[p.by] = time.Since(p.asked)
 	e.bytes += int64(r.cameBytes)
-	e.todo -= len(p.ids)
-	e.came += len(p.ids)
+	e.left = append(e.left, lacking...)
+	e.todo -= len(p.ids) - len(lacking)
+	e.came += len(p.ids) - len(lacking)
 	e.objects += int64(r.came)
 	e.got = append(e.got, r.got...)
 	e.history = e.history || r.history
-	e.orphans = append(e.orphans, r.orphans...)
+	e.adopt(r)
+}
+
+// adopt takes over the deltas whose bases have not come, as many as are kept of one
+// exchange. It is called with e.mu held.
+func (e *errand) adopt(r *receiver) {
+	for _, o := range r.orphans {
+		if e.orphaned += o.entry.Size() + orphanCost; e.orphaned > orphanBytes {
+			e.noBase = append(e.noBase, o.id)
+		} else {
+			e.orphans = append(e.orphans, o)
+		}
+	}
 	e.noBase = append(e.noBase, r.noBase...)
 }
 
@@ -182,7 +202,7 @@ func (f *fetcher) share(ctx context.Context, ids []object.ID, flags uint64) (*an
 		return nil, incomplete(ids)
 	}
 	a := &answer{inner: e.got, history: e.history}
-	f.recv.solicit(nil)
+	f.recv.solicit(nil, false)
 	again, err := f.recv.adopt(ctx, e.orphans)
 	if err != nil {
 		return nil, err
@@ -227,13 +247,35 @@ func (f *fetcher) fetch(ctx context.Context, e *errand) (err error) {
 		if len(open) == 0 {
 			return ctx.Err()
 		}
-		f.recv.solicit(open[0].ids)
+		f.recv.solicit(open[0].ids, false)
 		if _, err := f.recv.next(ctx, e.complete); err != nil {
 			return err
 		}
-		e.answered(open[0], f.recv)
+		var lacking []object.ID
+		if f.crew == nil {
+			lacking = f.recv.lacking(open[0].ids)
+		}
+		e.answered(open[0], f.recv, lacking)
 		open = open[1:]
+		if len(lacking) > 0 {
+			return errLacking
+		}
 	}
+}
+
+// errLacking ends the work of a further stream whose peer does not have all that it was
+// asked for: the peer of the first stream is the one that is believed.
+var errLacking = errors.New("transport: the peer lacks some of the objects")
+
+// lacking returns those of the ids that did not come in this run.
+func (r *receiver) lacking(ids []object.ID) []object.ID {
+	var list []object.ID
+	for _, id := range ids {
+		if !r.solicited.marked(id) {
+			list = append(list, id)
+		}
+	}
+	return list
 }
 
 // portion returns how many objects the next want over a stream should name that

@@ -276,7 +276,7 @@ func (s *syncing) receiverOf(c *conn, stats *Stats) *receiver {
 // firstRun receives the objects that follow the offer: what the peer's statements
 // point to, whatever this side believes, and what was wanted besides.
 func (s *syncing) firstRun(ctx context.Context, recv *receiver) (*endMessage, error) {
-	recv.solicit(append(Targets(s.result.Offer.Statements, s.patterns()), s.req.Wants...))
+	recv.solicit(append(Targets(s.result.Offer.Statements, s.patterns()), s.req.Wants...), false)
 	return recv.receive(ctx, s.crew)
 }
 

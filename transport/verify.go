@@ -13,7 +13,7 @@ import (
 // Bounds of the objects that are verified at once.
 const (
 	verifyJobs  = 64
-	verifyBytes = 8 << 20 // uncompressed
+	verifyBytes = 8 << 20 // of the objects, what came for them, and the bases of deltas
 	maxWorkers  = 8
 )
 
@@ -24,6 +24,14 @@ type verifyJob struct {
 	id    object.ID
 	entry entry.Entry
 	base  object.Object // of a delta
+}
+
+// bytes returns what the job holds in memory.
+func (j *verifyJob) bytes() int {
+	if j.entry.Encoding == entry.Raw {
+		return j.entry.Length // the object is what came
+	}
+	return j.entry.Length + len(j.entry.Data) + len(j.base)
 }
 
 // verified is an object that was found to be what its id says, and stored.
@@ -45,21 +53,22 @@ type verifier struct {
 	workers sync.WaitGroup
 	open    sync.WaitGroup // jobs not yet done
 
-	mu   sync.Mutex
-	done []verified
-	err  error
+	mu     sync.Mutex
+	done   []verified
+	err    error
+	failed chan struct{} // closed with the first failure
 }
 
 func (v *verifier) start(codec *entry.Codec) {
 	v.codec = codec
 	v.jobs = make(chan verifyJob, verifyJobs)
 	v.space = newWeights(verifyBytes)
-	v.err = nil
+	v.err, v.failed = nil, make(chan struct{})
 	for range min(runtime.GOMAXPROCS(0), maxWorkers) {
 		v.workers.Go(func() {
 			for j := range v.jobs {
 				v.work(&j)
-				v.space.release(j.entry.Length)
+				v.space.release(j.bytes())
 				v.open.Done()
 			}
 		})
@@ -73,7 +82,7 @@ func (v *verifier) stop() {
 
 // submit hands a job over; it waits while as much as is allowed is under way.
 func (v *verifier) submit(j verifyJob) error {
-	if err := v.space.acquire(j.ctx, j.entry.Length); err != nil {
+	if err := v.space.acquire(j.ctx, j.bytes()); err != nil {
 		return err
 	}
 	v.open.Add(1)
@@ -111,6 +120,7 @@ func (v *verifier) work(j *verifyJob) {
 		v.done = append(v.done, verified{j.id, o.Kind(), links, len(o), j.entry.Size(), j.entry.Encoding == entry.Delta})
 	} else if v.err == nil {
 		v.err = err
+		close(v.failed)
 	}
 }
 

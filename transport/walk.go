@@ -283,13 +283,7 @@ func (d *difference) descend(ctx context.Context, steps []step, level int) error
 				}
 				continue
 			}
-			if err := d.v.inner(ctx, s, o); err != nil {
-				return err
-			}
-			if d.flat {
-				continue
-			}
-			if next, err = d.follow(ctx, s, o, next); err != nil {
+			if next, err = d.visit(ctx, s, o, next); err != nil {
 				return err
 			}
 			if len(next) >= sliceSize {
@@ -303,6 +297,32 @@ func (d *difference) descend(ctx context.Context, steps []step, level int) error
 		steps = next
 	}
 	return nil
+}
+
+// visit tells of an object that may link to others, and appends what it links to unless
+// the walk is a flat one.
+func (d *difference) visit(ctx context.Context, s step, o object.Object, next []step) ([]step, error) {
+	if len(o) > smallObject {
+		n := 3 * len(o) // the object, its links and their pairs
+		if !d.e.tryHold(n) {
+			o = nil // nothing is held while more is waited for
+			err := d.e.hold(n)
+			if err == nil {
+				o, err = d.r.Get(ctx, s.id)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		defer d.e.free(n)
+	}
+	if err := d.v.inner(ctx, s, o); err != nil {
+		return nil, err
+	}
+	if d.flat {
+		return next, nil
+	}
+	return d.follow(ctx, s, o, next)
 }
 
 // follow appends what the object links to and the other side lacks.

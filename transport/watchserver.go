@@ -120,6 +120,7 @@ func (r *serving) watch(ctx context.Context, body []byte) error {
 // rest gives back what is needed for an answer alone.
 func (w *watching) rest() {
 	w.memory.giveBack(requestMemory)
+	w.memory.trim()
 	if ds, ok := w.closer.(interface{ Rest() }); ok {
 		ds.Rest()
 	}
