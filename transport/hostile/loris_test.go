@@ -173,13 +173,9 @@ func TestSlowClients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			local := p.fresh()
 			memory := transport.NewMemory(32 << 20)
-			var ended []error
+			var seen ledger
 			s := transport.NewServer(func(context.Context, refs.PeerID, object.ID) (transport.Dataset, error) { return local, nil },
-				&transport.ServerOptions{MaxRequests: 4, Memory: memory, Done: func(done transport.Served) {
-					if done.Peer != vic.PeerID() {
-						ended = append(ended, done.Err)
-					}
-				}})
+				&transport.ServerOptions{MaxRequests: 4, Memory: memory, Done: seen.add})
 			dial := overMemory(t, honest(s))
 			synctest.Test(t, func(t *testing.T) {
 				for range 6 {
@@ -198,13 +194,17 @@ func TestSlowClients(t *testing.T) {
 				}
 				time.Sleep(2 * patience)
 			})
-			for _, err := range ended {
-				if err != nil && !classed(err) {
-					t.Errorf("the server notes %v", err)
+			ended := 0
+			for _, got := range seen.since(0) {
+				if got.Peer != vic.PeerID() {
+					ended++
+				}
+				if got.Err != nil && !classed(got.Err) {
+					t.Errorf("the server notes %v", got.Err)
 				}
 			}
-			if used, _ := memory.Used(); len(ended) != 6 || used != 0 {
-				t.Errorf("%d of 6 requests have ended, and %d bytes are in use", len(ended), used)
+			if used, _ := memory.Used(); ended != 6 || used != 0 {
+				t.Errorf("%d of 6 requests have ended, and %d bytes are in use", ended, used)
 			}
 			if served, waiting := s.Load(); served+waiting != 0 {
 				t.Errorf("%d requests are served and %d wait", served, waiting)

@@ -32,6 +32,8 @@ type tape struct {
 	turned bool // the other side has said something since
 }
 
+func newTape(stream io.ReadWriteCloser) *tape { return &tape{ReadWriteCloser: stream} }
+
 // Read implements [io.Reader].
 func (r *tape) Read(p []byte) (int, error) {
 	n, err := r.ReadWriteCloser.Read(p)

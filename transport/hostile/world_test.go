@@ -2,7 +2,6 @@ package hostile
 
 import (
 	"context"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -175,15 +174,15 @@ func small(t testing.TB) *dataset {
 	return d
 }
 
-// table is a dataset with so many groups of so many segments of noise.
-func table(t testing.TB, groups, columns, bytes int) *dataset {
-	d := newDataset(t, transporttest.Store(t), nil)
+// table commits a table of so many groups of so many segments of noise, none of which is like another.
+func (d *dataset) table(seed, groups, columns, bytes int) {
+	d.t.Helper()
 	var nodes []object.ID
 	for g := range groups {
 		var segments []object.ID
 		var objects []object.Object
 		for c := range columns {
-			s := object.New(object.KindSegment, noise(uint64(g*columns+c), bytes))
+			s := object.New(object.KindSegment, noise(uint64(seed+g*columns+c), bytes))
 			objects, segments = append(objects, s), append(segments, s.ID())
 		}
 		group := linked(object.KindGroup, "g", segments...)
@@ -194,7 +193,6 @@ func table(t testing.TB, groups, columns, bytes int) *dataset {
 	tree := linked(object.KindTree, "t", node.ID())
 	d.put(object.ID{}, node, tree)
 	d.commit(tree.ID())
-	return d
 }
 
 // reached returns all that the roots lead to.
@@ -249,23 +247,6 @@ func server(o *transport.ServerOptions, datasets ...*dataset) *transport.Server 
 		}
 		return nil, transport.ErrNotFound
 	}, o)
-}
-
-// statementOf returns a true statement of a key that is nobody's, which points to the ids.
-func statementOf(t testing.TB, d *dataset, key *refs.Key, said map[refs.Name]object.ID) *refs.SignedStatement {
-	t.Helper()
-	chain, err := d.Refs.Chain()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := refs.SignStatement(&refs.Statement{
-		Dataset: d.id, IdentityVersion: chain.Len(), Identity: chain.CurrentID(), Seq: 1, Time: testTime.Unix(),
-		Log: refs.LogID{Signer: key.PeerID(), Copy: refs.CopyID{7}}, Refs: maps.Clone(said),
-	}, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // memory returns an empty store in memory.
