@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -15,6 +16,8 @@ import (
 	"github.com/constl/constl/merge"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
+	"github.com/constl/constl/transport"
+	"github.com/constl/constl/transport/link"
 	"github.com/urfave/cli/v2"
 )
 
@@ -170,10 +173,16 @@ func (f *follows) printWords(e *repo.FollowEvent) {
 	case repo.FollowConnected:
 		c.note("%sFollowing %s at %s (%s)\n", at, e.Remote, addressOf(e.Peer), e.Peer.Peer.Short())
 	case repo.FollowLost:
-		c.note("%sNo news from %s at the moment: %s\n", at, e.Remote, safe(e.Err.Error()))
+		text, next := lostText(e.Err)
+		c.note("%sNo news from %s at the moment: %s\n", at, e.Remote, safe(text))
 		c.note("  it is tried again by itself, and what is missed comes then\n")
+		if next != "" {
+			c.note("  else: %s\n", next)
+		}
 	case repo.FollowFetched:
-		c.print("%sFetched from %s: %s, %s\n", at, e.Remote, plural(e.Fetch.Objects, "object"), bytesText(e.Fetch.Bytes))
+		if e.Fetch.Objects > 0 { // else others have only said that they have it, too
+			c.print("%sFetched from %s: %s, %s\n", at, e.Remote, plural(e.Fetch.Objects, "object"), bytesText(e.Fetch.Bytes))
+		}
 		c.reportFetch(e.Fetch)
 		f.tellNews()
 	case repo.FollowMerged, repo.FollowConflicts:
@@ -186,6 +195,18 @@ func (f *follows) printWords(e *repo.FollowEvent) {
 			c.note("  try: %s\n", next)
 		}
 	}
+}
+
+// lostText says why nobody tells of what is new, and what can be done about it, if
+// something but waiting can.
+func lostText(err error) (text, next string) {
+	switch {
+	case errors.Is(err, transport.ErrDisconnected):
+		return "the connection has ended; constl serve may have been stopped there", ""
+	case errors.Is(err, link.ErrUnreachable):
+		return "nobody answers; that computer may be off or elsewhere, or constl serve does not run there", ""
+	}
+	return err.Error(), hint(err)
 }
 
 // tellNews says what there is to know of proposals and of changes to the identity,

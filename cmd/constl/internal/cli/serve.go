@@ -27,6 +27,7 @@ func (a *app) serveCommand() *cli.Command {
 			"follow (constl pull --follow) are told of them.\n" +
 			"With --follow this copy follows, too: what is new at the one that it was cloned from, or at REMOTE, is fetched, passed\n" +
 			"on, and merged as by constl pull, and so are pushes. It may be repeated. The rest is said by: constl help pull\n" +
+			"Of several datasets, those that were cloned do that.\n" +
 			"Maintainers' pushes are stored, and wait for your merge; your folder stays as it is, and so it does with proposals,\n" +
 			"unless you let them be accepted without you:\n" +
 			"--accept-proposals says what becomes of the proposals of others: ask keeps them for constl review (the default\n" +

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 
 	"github.com/constl/constl/internal/repo"
@@ -77,14 +79,21 @@ func (f *servedFollows) begin(card *repo.Card, several bool) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.ctx.Err() != nil {
+		cancel()
+		return // it came while all of it ends
+	}
 	f.running[card.Dir] = cancel
 	f.work.Go(func() {
 		defer cancel()
 		err := f.c.follow(ctx, card.Dir, f.remotes, tell, f.progress)
-		if err != nil && several {
-			f.log.trouble(card.Dir, "following", err)
-		} else if err != nil {
+		switch {
+		case err == nil:
+		case !several:
 			f.failed <- err
+		case !errors.Is(err, repo.ErrNoRemote) || !slices.Equal(f.remotes, []string{""}):
+			// Of several datasets those that were made here have nobody to follow.
+			f.log.trouble(card.Dir, "following", err)
 		}
 	})
 }
@@ -101,6 +110,8 @@ func (f *servedFollows) end(dir string) {
 
 // stop ends all of it, and waits until it has ended.
 func (f *servedFollows) stop() {
+	f.mu.Lock()
 	f.cancel()
+	f.mu.Unlock()
 	f.work.Wait()
 }

@@ -102,7 +102,8 @@ func (l *serveLog) request(r transport.Served, _ bool) {
 		if failed {
 			text += ": " + safe(r.Err.Error())
 		}
-		if !r.Dataset.IsZero() {
+		idle := r.Kind == transport.RequestWatch && r.Stats.Objects == 0
+		if !r.Dataset.IsZero() && (failed || !idle) {
 			l.line("%s", text)
 		}
 		return
