@@ -1,7 +1,9 @@
 package metadata
 
 import (
+	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,62 +32,87 @@ func EML(d *Dataset) ([]byte, error) {
 // are entered into units.
 func (d *Dataset) emlDataset(units map[string]bool) *element {
 	set := el("dataset", tx("alternateIdentifier", d.Exact), tx("alternateIdentifier", d.Live))
-	set.add(tx("title", d.Title).attr("xml:lang", d.Language))
+	set.add(tx("title", d.emlTitle()).language(d.Language))
 	for _, lang := range slices.Sorted(maps.Keys(d.Titles)) {
-		set.add(tx("title", d.Titles[lang]).attr("xml:lang", lang))
+		set.add(tx("title", d.Titles[lang]).language(lang))
 	}
-	creators := d.Authors
+	creators := slices.DeleteFunc(slices.Clone(d.Authors), func(p Person) bool { return p.party("creator") == nil })
 	if len(creators) == 0 {
-		creators = []Person{{Organization: first(d.Title, d.ID)}}
+		creators = []Person{{Organization: d.emlTitle()}}
 	}
 	for _, p := range creators {
 		set.add(p.party("creator"))
 	}
 	for _, p := range d.Contributors {
-		set.add(p.party("associatedParty").add(tx("role", first(strings.Join(p.Roles, ", "), "contributor"))))
+		set.add(p.party("associatedParty").add(tx("role", firstText(strings.Join(p.Roles, ", "), "contributor"))))
 	}
-	set.add(tx("pubDate", d.date()), tx("language", d.Language))
-	set.add(d.abstract())
-	if len(d.Keywords) > 0 {
-		words := el("keywordSet")
-		for _, k := range d.Keywords {
-			words.add(tx("keyword", k))
-		}
-		set.add(words)
+	set.add(tx("pubDate", d.date()), tx("language", d.Language), d.abstract())
+	words := el("keywordSet")
+	for _, k := range d.Keywords {
+		words.add(tx("keyword", k))
 	}
+	set.add(words.orNothing())
 	for _, l := range d.Licenses {
-		set.add(el("licensed", tx("licenseName", first(l.Name, l.ID, l.URL)), tx("url", l.URL), tx("identifier", l.ID)))
+		set.add(el("licensed", tx("licenseName", firstText(l.Name, l.ID, l.URL)), tx("url", l.URL), tx("identifier", l.ID)).orNothing())
 	}
-	set.add(el("distribution", el("online", tx("url", d.url()).attr("function", "information"))), d.coverage())
-	set.add(creators[0].party("contact"), d.emlMethods(), d.project(creators[0]))
+	if url := tx("url", d.url()); url != nil {
+		set.add(el("distribution", el("online", url.attr("function", "information"))))
+	}
+	set.add(d.coverage(), creators[0].party("contact"), d.emlMethods(), d.project(creators[0]))
 	for i := range d.Tables {
 		set.add(d.Tables[i].eml("t"+strconv.Itoa(i+1), units))
 	}
 	for _, f := range d.Files {
-		set.add(el("otherEntity", tx("entityName", f.Path), f.physical(el("externallyDefinedFormat", tx("formatName", f.MediaType())), nil), tx("entityType", f.MediaType())))
+		set.add(f.otherEntity())
 	}
 	return set
 }
+
+// emlTitle is the title, which EML requires.
+func (d *Dataset) emlTitle() string { return firstText(d.Title, d.Name, d.ID, "(no title)") }
 
 func (d *Dataset) abstract() *element {
 	out := el("abstract")
 	para := tx("para", d.description())
 	if len(d.Descriptions) > 0 {
-		para = el("para", tx("value", d.description()).attr("xml:lang", first(d.Language, "en")))
+		para = el("para", tx("value", d.description()).language(first(d.Language, "en")))
 		for _, lang := range slices.Sorted(maps.Keys(d.Descriptions)) {
-			para.add(tx("value", d.Descriptions[lang]).attr("xml:lang", lang))
+			para.add(tx("value", d.Descriptions[lang]).language(lang))
 		}
 	}
 	return out.add(para)
 }
 
+// languageTag has the form of an xml:lang (the type language of XML Schema).
+var languageTag = regexp.MustCompile(`^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$`)
+
+// language says in which language the element is, if that is one.
+func (e *element) language(tag string) *element {
+	if !languageTag.MatchString(tag) {
+		return e
+	}
+	return e.attr("xml:lang", tag)
+}
+
+// party returns nil for somebody without any name: EML requires a person's family
+// name, or else an organisation.
 func (p Person) party(name string) *element {
 	out := el(name)
 	given, family := p.Names()
-	if p.Name != "" {
+	if given, family = xmlText(given), xmlText(family); family == "" {
+		given, family = "", given
+	}
+	if family != "" {
 		out.add(el("individualName", tx("givenName", given), tx("surName", family)))
 	}
-	out.add(tx("organizationName", p.Organization), tx("electronicMailAddress", p.Email))
+	out.add(tx("organizationName", p.Organization))
+	if len(out.children) == 0 {
+		out.add(tx("organizationName", firstText(p.Name, p.Email, p.ID(), p.ROR)))
+	}
+	if len(out.children) == 0 {
+		return nil
+	}
+	out.add(tx("electronicMailAddress", p.Email))
 	if p.ORCID == "" {
 		out.add(tx("onlineUrl", p.URL))
 	} else {
@@ -96,9 +123,8 @@ func (p Person) party(name string) *element {
 
 func (d *Dataset) coverage() *element {
 	out := el("coverage")
-	if d.Spatial.HasBox {
-		box := d.Spatial.Box
-		out.add(el("geographicCoverage", tx("geographicDescription", first(d.Spatial.Name, "area of the data")), el("boundingCoordinates",
+	if box := d.Spatial.Box; d.Spatial.HasBox && max(-box[0], box[0], -box[2], box[2]) <= 180 && max(-box[1], box[1], -box[3], box[3]) <= 90 {
+		out.add(el("geographicCoverage", tx("geographicDescription", firstText(d.Spatial.Name, "area of the data")), el("boundingCoordinates",
 			tx("westBoundingCoordinate", string(number(box[0]))), tx("eastBoundingCoordinate", string(number(box[2]))),
 			tx("northBoundingCoordinate", string(number(box[3]))), tx("southBoundingCoordinate", string(number(box[1]))))))
 	}
@@ -108,14 +134,11 @@ func (d *Dataset) coverage() *element {
 	case start != "" || end != "":
 		out.add(el("temporalCoverage", el("singleDateTime", tx("calendarDate", start+end))))
 	}
-	if len(out.children) == 0 {
-		return nil
-	}
-	return out
+	return out.orNothing()
 }
 
 // calendarDate returns a date as EML allows it: a year or a day. A month is its
-// first day, or its last.
+// first day, or its last. What is none of them is "".
 func calendarDate(text string, last bool) string {
 	month, err := time.Parse("2006-01", text)
 	switch {
@@ -124,7 +147,13 @@ func calendarDate(text string, last bool) string {
 	case err == nil:
 		return month.Format(time.DateOnly)
 	}
-	return text[:min(len(text), 10)]
+	text = text[:min(len(text), len(time.DateOnly))]
+	for _, layout := range []string{time.DateOnly, "2006"} {
+		if _, err := time.Parse(layout, text); err == nil {
+			return text
+		}
+	}
+	return ""
 }
 
 func (d *Dataset) emlMethods() *element {
@@ -142,24 +171,31 @@ func (d *Dataset) project(lead Person) *element {
 	if len(d.Funding) == 0 {
 		return nil
 	}
-	out := el("project", tx("title", first(d.Funding[0].Title, d.Title)), lead.party("personnel").add(tx("role", "principalInvestigator")))
+	out := el("project", tx("title", firstText(d.Funding[0].Title, d.emlTitle())), lead.party("personnel").add(tx("role", "principalInvestigator")))
+	prose := el("funding") // an award without a funder's name is no award
+	var awards []*element
 	for _, g := range d.Funding {
-		out.add(el("award", tx("funderName", first(g.Funder, g.ROR)), tx("funderIdentifier", g.ROR), tx("awardNumber", g.Award), tx("title", first(g.Title, g.Award, d.Title))))
+		if funder := tx("funderName", firstText(g.Funder, g.ROR)); funder == nil {
+			prose.add(tx("para", strings.TrimSpace(g.Title+" "+g.Award)))
+		} else {
+			awards = append(awards, el("award", funder, tx("funderIdentifier", g.ROR), tx("awardNumber", g.Award), tx("title", firstText(g.Title, g.Award, d.emlTitle()))))
+		}
 	}
-	return out
+	return out.add(prose.orNothing()).add(awards...)
 }
 
+// eml describes the table. One without fields is a file as others: EML requires an
+// attribute.
 func (t *Table) eml(id string, units map[string]bool) *element {
+	if len(t.Fields) == 0 {
+		return t.otherEntity()
+	}
 	format := el("textFormat")
 	if t.Dialect.Header {
 		format.add(tx("numHeaderLines", "1"))
 	}
-	delimiter := t.Dialect.Delimiter
-	if delimiter == "\t" {
-		delimiter = `\t`
-	}
 	end := strings.NewReplacer("\r", `\r`, "\n", `\n`).Replace(t.Dialect.LineEnd)
-	simple := el("simpleDelimited", tx("fieldDelimiter", first(delimiter, ",")), tx("quoteCharacter", t.Dialect.Quote))
+	simple := el("simpleDelimited", tx("fieldDelimiter", emlCharacter(first(t.Dialect.Delimiter, ","))), tx("quoteCharacter", emlCharacter(t.Dialect.Quote)))
 	format.add(tx("recordDelimiter", end), tx("attributeOrientation", "column"), simple)
 	list := el("attributeList")
 	key := el("key")
@@ -172,34 +208,56 @@ func (t *Table) eml(id string, units map[string]bool) *element {
 		}
 	}
 	physical := t.physical(format, tx("characterEncoding", t.Dialect.Encoding))
-	out := el("dataTable", tx("entityName", t.Path), tx("entityDescription", first(t.Description, t.Title)), physical, list).attr("id", id)
+	out := el("dataTable", tx("entityName", t.Path), tx("entityDescription", firstText(t.Description, t.Title)), physical, list).attr("id", id)
 	if len(key.children) > 0 {
 		out.add(el("constraint", el("primaryKey", tx("constraintName", "primary key"), key)))
 	}
 	return out.add(tx("numberOfRecords", strconv.FormatInt(t.Rows, 10)))
 }
 
-// physical describes the file; encoding may be nil.
+// emlCharacter writes a character as eml-physical wants it: what cannot be seen as
+// \t or by its number.
+func emlCharacter(c string) string {
+	switch {
+	case c == "\t":
+		return `\t`
+	case len(c) == 1 && (c[0] <= ' ' || c[0] == 0x7F):
+		return fmt.Sprintf("0x%02x", c[0])
+	}
+	return c
+}
+
+// otherEntity describes a file that is no table.
+func (f File) otherEntity() *element {
+	return el("otherEntity", tx("entityName", f.Path), f.physical(el("externallyDefinedFormat", tx("formatName", f.MediaType())), nil), tx("entityType", f.MediaType()))
+}
+
+// physical describes the file; encoding may be nil. The format of a text is that of
+// the text even if it is compressed.
 func (f File) physical(format, encoding *element) *element {
-	return el("physical", tx("objectName", f.Path), tx("size", strconv.FormatInt(f.Size, 10)).attr("unit", "byte"),
-		tx("authentication", f.SHA256).attr("method", "SHA-256"), encoding, el("dataFormat", format))
+	out := el("physical", tx("objectName", f.Path), tx("size", strconv.FormatInt(f.Size, 10)).attr("unit", "byte"), tx("authentication", f.SHA256).attr("method", "SHA-256"))
+	if format.name == "textFormat" && strings.HasSuffix(strings.ToLower(f.Path), ".gz") {
+		out.add(tx("compressionMethod", "gzip"))
+	}
+	return out.add(encoding, el("dataFormat", format))
 }
 
 func (f *Field) eml(units map[string]bool) *element {
-	out := el("attribute", tx("attributeName", first(xmlText(f.Name), "(no name)")), tx("attributeLabel", f.Title))
+	name := firstText(f.Name, "(no name)")
+	out := el("attribute", tx("attributeName", name), tx("attributeLabel", f.Title))
 	for _, lang := range slices.Sorted(maps.Keys(f.Titles)) {
-		out.add(tx("attributeLabel", f.Titles[lang]).attr("xml:lang", lang))
+		out.add(tx("attributeLabel", f.Titles[lang])) // it has no xml:lang
 	}
-	out.add(tx("attributeDefinition", first(f.Description, f.Title, xmlText(f.Name), "(no name)")), tx("storageType", f.Type).attr("typeSystem", "https://datapackage.org/standard/table-schema/"))
+	out.add(tx("attributeDefinition", firstText(f.Description, f.Title, name)), tx("storageType", f.Type).attr("typeSystem", "https://datapackage.org/standard/table-schema/"))
 	out.add(el("measurementScale", f.scale(units)))
 	for _, m := range f.Missing {
 		if xmlText(m) != "" {
 			out.add(el("missingValueCode", tx("code", m), tx("codeExplanation", "no value")))
 		}
 	}
-	if f.RDFType != "" {
+	if xmlText(f.RDFType) != "" {
 		out.add(el("annotation", tx("propertyURI", "http://ecoinformatics.org/oboe/oboe.1.2/oboe-core.owl#containsMeasurementsOfType").attr("label", "contains measurements of type"),
-			tx("valueURI", f.RDFType).attr("label", f.Label())))
+			tx("valueURI", f.RDFType).attr("label", firstText(f.Title, name))))
 	}
 	return out
 }
@@ -209,21 +267,28 @@ func (f *Field) scale(units map[string]bool) *element {
 	case "integer", "number":
 		return f.ratio(units)
 	case "date", "datetime", "time", "year", "yearmonth":
-		formats := map[string]string{"date": "YYYY-MM-DD", "datetime": "YYYY-MM-DDThh:mm:ss", "time": "hh:mm:ss", "year": "YYYY", "yearmonth": "YYYY-MM"}
-		format := formats[f.Type]
-		if strings.Contains(f.Format, "%") {
-			format = strings.NewReplacer("%Y", "YYYY", "%y", "YY", "%m", "MM", "%d", "DD", "%H", "hh", "%M", "mm", "%S", "ss").Replace(f.Format)
-		}
-		return el("dateTime", tx("formatString", format))
+		return el("dateTime", tx("formatString", f.emlFormat()))
 	}
 	if s := f.Statistics; f.Type == "boolean" && s != nil && len(s.Top) > 0 {
 		codes := el("enumeratedDomain")
 		for _, v := range s.Top {
-			codes.add(el("codeDefinition", tx("code", v.Text), tx("definition", v.Text)))
+			codes.add(el("codeDefinition", tx("code", v.Text), tx("definition", v.Text)).orNothing())
 		}
-		return el("nominal", el("nonNumericDomain", codes))
+		if len(codes.children) > 0 {
+			return el("nominal", el("nonNumericDomain", codes))
+		}
 	}
-	return el("nominal", el("nonNumericDomain", el("textDomain", tx("definition", first(f.Description, f.Title, xmlText(f.Name), "text")))))
+	return el("nominal", el("nonNumericDomain", el("textDomain", tx("definition", firstText(f.Description, f.Title, f.Name, "text")))))
+}
+
+// emlFormat writes the format of a field about time with the signs of eml-attribute.
+func (f *Field) emlFormat() string {
+	if strings.Contains(f.Format, "%") {
+		return firstText(strings.NewReplacer("%Y", "YYYY", "%y", "YY", "%m", "MM", "%b", "MMM", "%B", "MMMM", "%d", "DD", "%j", "DDD", "%F", "YYYY-MM-DD",
+			"%H", "hh", "%I", "hh", "%M", "mm", "%S", "ss", "%f", "ssssss", "%T", "hh:mm:ss", "%p", "A/P", "%z", "+hhmm", "%%", "%").Replace(f.Format))
+	}
+	formats := map[string]string{"date": "YYYY-MM-DD", "datetime": "YYYY-MM-DDThh:mm:ss", "time": "hh:mm:ss", "year": "YYYY", "yearmonth": "YYYY-MM"}
+	return formats[f.Type]
 }
 
 func (f *Field) ratio(units map[string]bool) *element {

@@ -29,7 +29,11 @@ func tx(name, text string) *element {
 	return &element{name: name, text: text}
 }
 
+// add adds elements, without those that are nil; it does nothing to a nil one.
 func (e *element) add(children ...*element) *element {
+	if e == nil {
+		return nil
+	}
 	for _, c := range children {
 		if c != nil {
 			e.children = append(e.children, c)
@@ -44,6 +48,24 @@ func (e *element) attr(name, value string) *element {
 		e.attrs = append(e.attrs, [2]string{name, xmlText(value)})
 	}
 	return e
+}
+
+// orNothing returns the element, or nil if nothing is in it.
+func (e *element) orNothing() *element {
+	if e == nil || e.text == "" && len(e.children) == 0 {
+		return nil
+	}
+	return e
+}
+
+// firstText returns the first text of which XML can hold something, as it is held.
+func firstText(texts ...string) string {
+	for _, t := range texts {
+		if t = xmlText(t); t != "" {
+			return t
+		}
+	}
+	return ""
 }
 
 // xmlText drops what XML cannot hold, and white space around the text.
