@@ -176,7 +176,9 @@ func (c *core) meta() []byte {
 		header = "1"
 	}
 	out := el("core", el("files", tx("location", path.Base(t.Path)))).attr("encoding", strings.ToUpper(t.Dialect.Encoding))
-	out.attr("fieldsTerminatedBy", escape.Replace(t.Dialect.Delimiter)).attr("linesTerminatedBy", escape.Replace(t.Dialect.LineEnd))
+	// Written as they are: a space separates, and no quotes at all are not the default.
+	out.attrs = append(out.attrs, [2]string{"fieldsTerminatedBy", escape.Replace(first(t.Dialect.Delimiter, ","))})
+	out.attr("linesTerminatedBy", escape.Replace(t.Dialect.LineEnd))
 	out.attrs = append(out.attrs, [2]string{"fieldsEnclosedBy", t.Dialect.Quote})
 	out.attr("ignoreHeaderLines", header).attr("rowType", dwcNamespace+c.kind)
 	out.add(el("id").attr("index", fmt.Sprint(c.id)))

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -273,6 +274,30 @@ func TestDarwinCore(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"occurrenceID", "eventDate", "scientificName", "individualCount", "day"}, terms); d != "" {
 		t.Error(d)
+	}
+}
+
+// meta.xml keeps to tdwg_dwc_text.xsd, and says how the table is written.
+func TestDarwinCoreMetaKeepsToTheSchema(t *testing.T) {
+	const iri = `http://rs\.tdwg\.org/dwc/terms/[A-Za-z]+`
+	schema := regexp.MustCompile(`^<\?xml [^>]*>\s*<archive xmlns="http://rs\.tdwg\.org/dwc/text/" metadata="eml\.xml">` +
+		`\s*<core( (encoding|fieldsTerminatedBy|linesTerminatedBy|fieldsEnclosedBy|rowType)="[^"<]*"| ignoreHeaderLines="\d+")* rowType="` + iri + `">` +
+		`\s*<files>\s*<location>[^<]+</location>\s*</files>\s*<id index="\d+"/>(\s*<field index="\d+" term="` + iri + `"/>)+\s*</core>\s*</archive>\s*$`)
+	for _, dialect := range []Dialect{birds().Tables[0].Dialect, {}, {Delimiter: " ", LineEnd: "\r"}, {Delimiter: "\t", Quote: "'"}} {
+		d := birds()
+		d.Tables[0].Dialect = dialect
+		c, err := findCore(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		meta := string(c.meta())
+		if !schema.MatchString(meta) {
+			t.Errorf("not after the schema:\n%s", meta)
+		}
+		delimiter := strings.ReplaceAll(first(dialect.Delimiter, ","), "\t", `\t`)
+		if !strings.Contains(meta, ` fieldsTerminatedBy="`+delimiter+`"`) {
+			t.Errorf("expected fields terminated by %q:\n%s", delimiter, meta)
+		}
 	}
 }
 
