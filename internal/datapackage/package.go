@@ -136,8 +136,8 @@ func (p *Package) Resource(path string) (*Resource, bool) {
 
 // AddResource describes the file at path (relative to the working copy, with
 // slashes) unless a resource does already, and reports whether it did. It fails
-// with [ErrPath] for what the standard bars: absolute paths, "..", and hidden
-// files and folders.
+// with [ErrPath] for what the standard bars: absolute paths, "..", hidden files and
+// folders, and what looks like a home folder or a file's URL (~ and file: in front).
 func (p *Package) AddResource(path string, t Table) (added bool, err error) {
 	if err := checkPath(path); err != nil {
 		return false, err
@@ -167,6 +167,9 @@ func (p *Package) DropResource(path string) (dropped bool) {
 func checkPath(name string) error {
 	if !fs.ValidPath(name) || name == "." || strings.ContainsRune(name, '\\') {
 		return fmt.Errorf("%w: %q is no path within the dataset", ErrPath, name)
+	}
+	if name[0] == '~' || strings.HasPrefix(name, "file:") {
+		return fmt.Errorf("%w: %q is no path that a data package may have", ErrPath, name)
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if part[0] == '.' {

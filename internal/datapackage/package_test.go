@@ -142,11 +142,7 @@ func TestNewDescribesTables(t *testing.T) {
       "format": "tsv",
       "mediatype": "text/tab-separated-values",
       "encoding": "latin1",
-      "dialect": {"delimiter": "\t", "header": false},
-      "schema": {
-        "$schema": "https://datapackage.org/profiles/2.0/tableschema.json",
-        "fields": []
-      }
+      "dialect": {"delimiter": "\t", "header": false}
     },
     {
       "name": "readme",
@@ -360,7 +356,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 func TestPathsThatTheStandardBars(t *testing.T) {
 	p := New("n", "")
 	before := p.Bytes()
-	for _, path := range []string{"", ".", "/a", "../a", "a/../b", ".hidden/a", "a/.b", `a\b`} {
+	for _, path := range []string{"", ".", "/a", "../a", "a/../b", ".hidden/a", "a/.b", `a\b`, "~a", "file:a"} {
 		if added, err := p.AddResource(path, Table{}); added || !errors.Is(err, ErrPath) {
 			t.Errorf("AddResource(%q): %v, %v", path, added, err)
 		}

@@ -73,6 +73,9 @@ func (t Table) resource(name, file string) object {
 	if d := t.Dialect.properties(); len(d) > 0 {
 		out = append(out, property{"dialect", inline{d}})
 	}
+	if len(t.Fields) == 0 {
+		return out // a schema must have a field
+	}
 	schema := object{{"$schema", profileSchema}, {"fields", fieldList(t.Fields)}}
 	if len(t.PrimaryKey) > 0 {
 		schema = append(schema, property{"primaryKey", inline{textList(t.PrimaryKey)}})

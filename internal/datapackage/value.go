@@ -16,7 +16,7 @@ type Object []Property
 
 // Set writes a property of the package because a person asked for it: it replaces
 // what stands there, and nil takes it away. A value is a string, a bool, a
-// [json.Number], an [Object], a []string or a []Object; any other panics.
+// [json.Number], an [Object], a []string, a []bool or a []Object; any other panics.
 func (p *Package) Set(key string, v any) {
 	root := p.doc.root
 	at := root.index("resources")
@@ -36,6 +36,20 @@ func (r *Resource) SetField(field, key string, v any) bool {
 		return false
 	}
 	setIn(f, r.style, indent, key, v)
+	return true
+}
+
+// SetType writes the type of the first field of that name, and takes away a format
+// that there is not for it; it reports whether there is such a field here.
+func (r *Resource) SetType(field, kind string) bool {
+	f, indent := r.field(field)
+	if f == nil {
+		return false
+	}
+	setIn(f, r.style, indent, "type", kind)
+	if i := f.index("format"); i >= 0 && !FormatFits(kind, f.text("format")) {
+		f.remove(i)
+	}
 	return true
 }
 
@@ -85,8 +99,15 @@ func (r *Resource) SetKey(names []string, inferred bool) bool {
 	return r.SetSchema("primaryKey", key) && r.SetSchema(inferredKey, guess)
 }
 
-// SetText writes a property of the resource itself, as [Package.Set] does.
-func (r *Resource) SetText(key, text string) { setIn(r.node, r.style, r.indent, key, text) }
+// SetText writes a property of the resource itself, as [Package.Set] does, or takes it
+// away if the text is empty.
+func (r *Resource) SetText(key, text string) {
+	var v any
+	if text != "" {
+		v = text
+	}
+	setIn(r.node, r.style, r.indent, key, v)
+}
 
 // field returns the first field of a name and the indentation of its line, or nil.
 func (r *Resource) field(name string) (*node, string) {
@@ -124,6 +145,12 @@ func built(v any) any {
 		return &node{kind: kindNumber, lit: v.String()}
 	case []string:
 		return inline{textList(v)}
+	case []bool:
+		list := make(array, len(v))
+		for i, b := range v {
+			list[i] = b
+		}
+		return inline{list}
 	case Object:
 		return inline{members(v)}
 	case []Object:

@@ -294,7 +294,7 @@ func takeOver(st *repo.State, list []repo.Inferred) error {
 			continue
 		}
 		for _, f := range inf.Changes {
-			res.SetField(f.Name, "type", string(f.New))
+			res.SetType(f.Name, string(f.New))
 		}
 		if !slices.Equal(inf.Key, inf.OldKey) {
 			res.SetKey(inf.Key, true)

@@ -121,7 +121,10 @@ func (c *command) setTable(t *repo.TableState) error {
 	}
 	if c.IsSet("primary-key") {
 		key := splitList(c.StringSlice("primary-key")...)
-		for _, name := range key {
+		for i, name := range key {
+			if slices.Contains(key[:i], name) {
+				return usage("constl schema set "+t.Path+" --primary-key "+strings.Join(slices.Compact(slices.Sorted(slices.Values(key))), ","), "the key names %q twice", name)
+			}
 			if !slices.ContainsFunc(t.Fields, func(f repo.FieldState) bool { return f.Name == name }) {
 				return usage("constl schema show "+t.Path, "%s has no field %q", t.Path, name)
 			}
@@ -180,6 +183,14 @@ func orNothing(list []string) any {
 	return list
 }
 
+// orAway is the value of a text that is set: an empty one takes the property away.
+func orAway(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
 // setField sets what is of one field.
 func (c *command) setField(t *repo.TableState, field string) error {
 	if c.IsSet("primary-key") {
@@ -193,7 +204,17 @@ func (c *command) setField(t *repo.TableState, field string) error {
 			return err
 		}
 	}
-	for _, flag := range []string{"type", "format", "title", "description", "unit", "rdf-type", "decimal-char"} {
+	switch kind := c.String("type"); {
+	case kind != "":
+		t.Said.SetType(field, kind)
+	case c.IsSet("type"):
+		t.Said.SetField(field, "type", nil)
+	}
+	kind := kindOf(t, field)
+	if format := c.String("format"); format != "" && !datapackage.FormatFits(kind, format) {
+		return usage("constl help schema", "there is no format %q for the type %s of %s; there are: %s", format, kind, field, strings.Join(datapackage.Formats(kind), ", "))
+	}
+	for _, flag := range []string{"format", "title", "description", "unit", "rdf-type", "decimal-char"} {
 		if !c.IsSet(flag) {
 			continue
 		}
@@ -209,23 +230,29 @@ func (c *command) setField(t *repo.TableState, field string) error {
 		case "decimal-char":
 			key = "decimalChar"
 		}
-		var v any
-		if text := c.String(flag); text != "" {
-			v = text
-		}
-		t.Said.SetField(field, key, v)
+		t.Said.SetField(field, key, orAway(c.String(flag)))
 	}
 	if c.IsSet("missing") {
 		t.Said.SetField(field, "missingValues", missingList(c.StringSlice("missing")))
 	}
-	return c.setConstraints(t, field)
+	return c.setConstraints(t, field, kind)
+}
+
+// kindOf returns the type that is stated of the field; one of which none is is a text.
+func kindOf(t *repo.TableState, field string) string {
+	for _, f := range t.Said.FieldDetails() {
+		if f.Name == field {
+			return cmp.Or(f.Type, "string")
+		}
+	}
+	return "string"
 }
 
 func fieldTypes() []string {
 	return []string{"string", "integer", "number", "boolean", "date", "datetime", "time", "year", "yearmonth", "duration", "geopoint", "geojson", "object", "array", "list", "any"}
 }
 
-func (c *command) setConstraints(t *repo.TableState, field string) error {
+func (c *command) setConstraints(t *repo.TableState, field, kind string) error {
 	keys := map[string]string{"min-length": "minLength", "max-length": "maxLength"}
 	for _, flag := range []string{"required", "unique", "minimum", "maximum", "min-length", "max-length", "pattern", "enum"} {
 		if !c.IsSet(flag) {
@@ -233,9 +260,10 @@ func (c *command) setConstraints(t *repo.TableState, field string) error {
 		}
 		text := c.String(flag)
 		var v any
+		var err error
 		switch {
 		case flag == "enum":
-			v = orNothing(splitList(c.StringSlice(flag)...))
+			v, err = enumOf(kind, splitList(c.StringSlice(flag)...))
 		case text == "":
 		case flag == "required" || flag == "unique":
 			if text != "yes" && text != "no" {
@@ -249,16 +277,60 @@ func (c *command) setConstraints(t *repo.TableState, field string) error {
 				return usage("constl schema set "+t.Path+"."+field+" --"+flag+" 10", "expected --%s and a number of characters, found %q", flag, text)
 			}
 			v = json.Number(text)
-		case flag != "pattern" && isNumber(text):
-			v = json.Number(text)
-		default:
+		case flag == "pattern":
 			v = text
+		default:
+			v, err = boundOf(kind, text)
+		}
+		if err != nil {
+			return fmt.Errorf("%s.%s: --%s: %w", t.Path, field, flag, err)
 		}
 		if !t.Said.SetConstraint(field, cmp.Or(keys[flag], flag), v) {
 			return fmt.Errorf("datapackage.json does not list the field %s of %s", field, t.Path)
 		}
 	}
 	return nil
+}
+
+// boundOf is a minimum or maximum as Table Schema writes it for fields of a type: times
+// as texts, numbers as such.
+func boundOf(kind, text string) (any, error) {
+	switch kind {
+	case "date", "datetime", "time", "yearmonth", "duration":
+		return text, nil
+	}
+	if !isNumber(text) {
+		return text, nil
+	}
+	if _, err := strconv.ParseInt(text, 10, 64); err != nil && (kind == "integer" || kind == "year") {
+		return nil, usage("", "expected a whole number, as the type is %s, found %q", kind, text)
+	}
+	return json.Number(text), nil
+}
+
+// enumOf is a list of the values allowed as Table Schema writes it for fields of a type;
+// nil if there are none.
+func enumOf(kind string, texts []string) (any, error) {
+	var out []string
+	var truths []bool
+	for _, text := range texts {
+		if !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+		if kind == "boolean" {
+			b, err := strconv.ParseBool(text)
+			if err != nil {
+				return nil, usage("", "expected true or false, as the type is boolean, found %q", text)
+			}
+			if !slices.Contains(truths, b) {
+				truths = append(truths, b)
+			}
+		}
+	}
+	if len(truths) > 0 {
+		return truths, nil
+	}
+	return orNothing(out), nil
 }
 
 // isNumber reports whether a text is a number as JSON writes it.
