@@ -17,7 +17,7 @@ type Problem struct {
 }
 
 // Check returns what cannot be right in a description: licences that SPDX does not
-// know, identifiers whose check digits are wrong, languages that do not exist, units
+// know, pages without a URL, identifiers whose check digits are wrong, languages that do not exist, units
 // that are none, periods that end before they begin, boxes beyond the globe.
 func Check(p *datapackage.Package) []Problem {
 	c := checker{}
@@ -25,6 +25,9 @@ func Check(p *datapackage.Package) []Problem {
 		if _, err := FindLicense(l.Name); err != nil && (l.Name != "" || l.Path == "") {
 			c.add("licenses", err)
 		}
+	}
+	if page := p.Homepage(); page != "" {
+		c.add("homepage", Homepage(page))
 	}
 	for _, person := range p.Contributors() {
 		if strings.Contains(person.Path, "orcid.org") && person.ORCID == "" {

@@ -2,6 +2,7 @@ package describe
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -75,6 +76,14 @@ func TestIdentifiers(t *testing.T) {
 	}
 }
 
+func TestHomepage(t *testing.T) {
+	for text, good := range map[string]bool{"https://example.org": true, "http://example.org/a%20b?x=1#y": true, "": false, "example.org": false, "https://example.org/a b": false, "https:///a": false, "ftp://example.org": false, "constl:12": false} {
+		if err := Homepage(text); (err == nil) != good || err != nil && !errors.Is(err, ErrMalformed) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestLicense(t *testing.T) {
 	l, err := FindLicense("cc-by-4.0")
 	if err != nil || l.ID != "CC-BY-4.0" || l.URL != "https://creativecommons.org/licenses/by/4.0/" {
@@ -88,6 +97,10 @@ func TestLicense(t *testing.T) {
 	n := 0
 	for line := range strings.Lines(licenseList) {
 		id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		// The pattern of a licence's name in the profile of Data Package v2.
+		if l, err := FindLicense(id); err != nil || !regexp.MustCompile(`^([-a-zA-Z0-9._])+$`).MatchString(l.ID) {
+			t.Errorf("%s: found as %q: %v", id, l.ID, err)
+		}
 		if n++; !ok || id == "" || name == "" {
 			t.Errorf("line %d: %q", n, line)
 		}

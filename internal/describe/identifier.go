@@ -3,6 +3,7 @@ package describe
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/constl/constl/internal/datapackage"
@@ -67,6 +68,15 @@ func ROR(text string) (string, error) {
 		return "", malformed("%q is no ROR identifier: expected one as https://ror.org/02mhbdp94, the last two digits of which check the others", text)
 	}
 	return "https://ror.org/" + id, nil
+}
+
+// Homepage checks the URL of a page. It fails with [ErrMalformed].
+func Homepage(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.String() != text {
+		return malformed("%q is no URL of a page: expected one as https://example.org/birds", text)
+	}
+	return nil
 }
 
 // Language returns a language's tag (BCP 47) as it is best written, as "pt-BR" for

@@ -16,8 +16,9 @@ type License struct {
 }
 
 // FindLicense returns the licence of an SPDX identifier, in whatever case it is
-// written. It fails with an error that wraps [ErrUnknown] and names the nearest if
-// there is none.
+// written. One that ends in +, as GPL-2.0+, is found under the name that SPDX has given
+// it since, GPL-2.0-or-later: a Data Package allows no + in a licence's name. It fails
+// with an error that wraps [ErrUnknown] and names the nearest if there is none.
 func FindLicense(id string) (License, error) {
 	wanted := plainText(id)
 	alias := map[string]string{
@@ -31,6 +32,8 @@ func FindLicense(id string) (License, error) {
 		have, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 		plain := plainText(have)
 		switch {
+		case strings.EqualFold(have, strings.TrimSpace(id)) && strings.HasSuffix(have, "+"):
+			return FindLicense(strings.TrimSuffix(have, "+") + "-or-later")
 		case strings.EqualFold(have, strings.TrimSpace(id)):
 			return License{ID: have, Name: name, URL: licenseURL(have)}, nil
 		case plain == wanted || plainText(name) == wanted:

@@ -117,7 +117,7 @@ func (d *describing) fromOptions() error {
 		if name, err := d.inLanguage(key); err != nil {
 			return err
 		} else if d.IsSet(key) {
-			p.Set(name, d.String(key))
+			p.Set(name, orAway(d.String(key)))
 		}
 	}
 	for _, key := range []string{"license", "keywords"} {
@@ -130,11 +130,16 @@ func (d *describing) fromOptions() error {
 	if err := d.say("author", strings.Join(d.StringSlice("author"), ";")); err != nil {
 		return err
 	}
-	if d.IsSet("homepage") {
-		p.Set("homepage", d.String("homepage"))
+	if page := d.String("homepage"); d.IsSet("homepage") {
+		if page != "" {
+			if err := describe.Homepage(page); err != nil {
+				return err
+			}
+		}
+		p.Set("homepage", orAway(page))
 	}
 	if d.IsSet("methods") {
-		p.Set("methods", d.StringSlice("methods"))
+		p.Set("methods", orNothing(slices.DeleteFunc(d.StringSlice("methods"), func(step string) bool { return step == "" })))
 	}
 	if err := d.coverage(); err != nil {
 		return err
