@@ -11,6 +11,7 @@ import (
 
 	"github.com/constl/constl/internal/cite"
 	"github.com/constl/constl/internal/datapackage"
+	"github.com/constl/constl/internal/describe"
 	"github.com/constl/constl/internal/settings"
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/refs"
@@ -68,12 +69,9 @@ func fillFromPackage(rec *cite.Record, pkg *datapackage.Package) {
 	}
 	rec.Description, rec.Homepage, rec.Keywords = pkg.Description(), pkg.Homepage(), pkg.Keywords()
 	rec.DOI = findDOI(pkg.ID())
-	for _, l := range pkg.Languages() {
-		rec.Language = l
-		break
-	}
-	rec.Titles, rec.Descriptions = pkg.Translations("title"), pkg.Translations("description")
-	rec.Created, rec.Temporal, rec.Spatial = pkg.Created(), pkg.Temporal(), pkg.Spatial()
+	rec.Language = languageOf(pkg)
+	rec.Titles, rec.Descriptions = translationsOf(pkg, "title"), translationsOf(pkg, "description")
+	rec.Created, rec.Temporal, rec.Spatial = pkg.Created(), pkg.Temporal(), areaOf(pkg)
 	rec.Methods, rec.Funding = pkg.Methods(), pkg.Funding()
 	for _, p := range pkg.Contributors() {
 		if slices.ContainsFunc(p.Roles, func(role string) bool { return strings.EqualFold(role, "publisher") }) {
@@ -86,6 +84,39 @@ func fillFromPackage(rec *cite.Record, pkg *datapackage.Package) {
 			rec.Contributors = append(rec.Contributors, cite.Contributor{Author: author, Roles: p.Roles})
 		}
 	}
+}
+
+// languageOf returns the tag of the language that the package states first, or "" if
+// that is none: the formats of others take tags alone.
+func languageOf(pkg *datapackage.Package) string {
+	langs := pkg.Languages()
+	if len(langs) == 0 {
+		return ""
+	}
+	tag, err := describe.Language(langs[0])
+	if err != nil {
+		return ""
+	}
+	return tag
+}
+
+// translationsOf returns the package's texts beside key, of those languages that are.
+func translationsOf(pkg *datapackage.Package, key string) map[string]string {
+	out := make(map[string]string)
+	for lang, text := range pkg.Translations(key) {
+		if tag, err := describe.Language(lang); err == nil {
+			out[tag] = text
+		}
+	}
+	return out
+}
+
+// areaOf returns the area that the package states, without a box that is not on the
+// globe.
+func areaOf(pkg *datapackage.Package) datapackage.Spatial {
+	area := pkg.Spatial()
+	area.HasBox = area.HasBox && describe.Box(area.Box) == nil
+	return area
 }
 
 // findDOI returns the DOI that a text is, as 10.5281/zenodo.1003150, or "".

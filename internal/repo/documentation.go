@@ -67,13 +67,10 @@ func (r *Repo) Documentation(ctx context.Context, rev string) (*metadata.Dataset
 // say takes over what a package says of the whole dataset.
 func say(d *metadata.Dataset, p *datapackage.Package) {
 	d.Name, d.Description, d.Homepage, d.Created = p.Name(), p.Description(), p.Homepage(), p.Created()
-	d.Titles, d.Descriptions = p.Translations("title"), p.Translations("description")
-	if langs := p.Languages(); len(langs) > 0 {
-		d.Language = langs[0]
-	}
+	d.Titles, d.Descriptions, d.Language = translationsOf(p, "title"), translationsOf(p, "description"), languageOf(p)
 	d.Keywords, d.Methods = p.Keywords(), p.Methods()
 	d.Temporal = metadata.Period(p.Temporal())
-	area := p.Spatial()
+	area := areaOf(p)
 	d.Spatial = metadata.Place{Name: area.Place, Box: area.Box, HasBox: area.HasBox}
 	for _, f := range p.Funding() {
 		d.Funding = append(d.Funding, metadata.Grant{Funder: f.Funder, ROR: f.ROR, Award: f.Award, Title: f.Title})
