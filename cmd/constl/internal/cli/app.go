@@ -19,6 +19,7 @@ type app struct {
 // Main runs the command line args, of which the first is the program's name, and
 // returns the exit code. It prints errors itself.
 func Main(ctx context.Context, env Env, args []string) int {
+	env.Stdout, env.Stderr = shared(env.Stdout), shared(env.Stderr)
 	a := &app{env: env}
 	err := a.run(ctx, args)
 	if err == nil {

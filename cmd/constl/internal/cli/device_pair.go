@@ -20,8 +20,6 @@ func (c *command) pairDevice() error {
 	return c.open(func(r *repo.Repo) error {
 		ctx, cancel := context.WithCancel(c.ctx())
 		defer cancel()
-		// The guest is asked about in a goroutine of its own.
-		c.env.Stderr = &lockedWriter{w: c.env.Stderr}
 		in := bufio.NewReader(c.env.Stdin)
 		confirm := func(name, code string) (bool, error) { return c.confirmCode(in, name, code), nil }
 		p, err := r.Pair(ctx, c.String("listen"), confirm)

@@ -4,11 +4,9 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 
 	"github.com/constl/constl/internal/sdnotify"
 	"github.com/constl/constl/internal/serving"
@@ -74,8 +72,6 @@ func runServe(c *command) error {
 		c.print("%s", systemdUnit)
 		return nil
 	}
-	// Every request tells of itself.
-	c.env.Stderr, c.env.Stdout = &lockedWriter{w: c.env.Stderr}, &lockedWriter{w: c.env.Stdout}
 	progress := c.followProgress()
 	log, err := c.serveLog()
 	if err != nil {
@@ -137,19 +133,6 @@ func (c *command) untilStopped(service *serving.Service, log *serveLog, manager 
 			log.told("service manager", manager.Ready())
 		}
 	}
-}
-
-// lockedWriter lets several goroutines write whole lines.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-// Write implements [io.Writer].
-func (l *lockedWriter) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
 }
 
 // announce prints the datasets' addresses.
