@@ -11,7 +11,6 @@ import (
 // relay passes the datagrams of one dialler on to a listener, and keeps them, as anybody on the way
 // can.
 type relay struct {
-	t           testing.TB
 	front, back *net.UDPConn
 	deaf        bool // nothing is passed back
 
@@ -26,7 +25,7 @@ func newRelay(t testing.TB, to net.Addr, deaf bool) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{t: t, front: front, back: dialUDP(t, to), deaf: deaf}
+	r := &relay{front: front, back: dialUDP(t, to), deaf: deaf}
 	var passing sync.WaitGroup
 	passing.Go(r.forth)
 	passing.Go(r.fro)
@@ -78,15 +77,19 @@ func (r *relay) fro() {
 	}
 }
 
-// replay sends everything that the dialler sent once more, from somewhere else. What comes back is
-// for nobody.
-func (r *relay) replay(to net.Addr) {
-	r.t.Helper()
-	c := dialUDP(r.t, to)
-	defer c.Close()
+// taken returns what the dialler has sent so far.
+func (r *relay) taken() [][]byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, d := range r.sent {
+	return slices.Clone(r.sent)
+}
+
+// resend sends datagrams once more, from somewhere else. What comes back is for nobody.
+func resend(t testing.TB, datagrams [][]byte, to net.Addr) {
+	t.Helper()
+	c := dialUDP(t, to)
+	defer c.Close()
+	for _, d := range datagrams {
 		_, _ = c.Write(d) // datagrams may be lost
 	}
 }
@@ -118,37 +121,40 @@ func (k *tickets) Put(_ string, s *tls.ClientSessionState) {
 	}
 }
 
-// bent returns the same session with another ticket.
-func (k *tickets) bent(t testing.TB, change func(ticket []byte) []byte) *tickets {
-	t.Helper()
-	ticket, state := k.parts(t)
-	return sessionOf(t, change(slices.Clone(ticket)), state)
-}
+// session is what a connection can begin with: a ticket, which the listener alone can read, and the secrets of
+// whoever was given it, as bytes.
+type session struct{ ticket, state []byte }
 
-func (k *tickets) parts(t testing.TB) (ticket []byte, state *tls.SessionState) {
+// session returns what the listener gave last. No connection may use it meanwhile.
+func (k *tickets) session(t testing.TB) session {
 	t.Helper()
-	s, _ := k.Get("")
-	ticket, state, err := s.ResumptionState()
+	last, _ := k.Get("")
+	ticket, state, err := last.ResumptionState()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ticket, state
-}
-
-func sessionOf(t testing.TB, ticket []byte, state *tls.SessionState) *tickets {
-	t.Helper()
 	b, err := state.Bytes()
-	if err == nil {
-		state, err = tls.ParseSessionState(b) // of its own: it takes over the ticket
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := tls.NewResumptionState(ticket, state)
+	return session{slices.Clone(ticket), b}
+}
+
+// bent returns the session with another ticket.
+func (s session) bent(change func(ticket []byte) []byte) session {
+	return session{change(slices.Clone(s.ticket)), s.state}
+}
+
+// tickets returns the session for one connection.
+func (s session) tickets(t testing.TB) *tickets {
+	t.Helper()
+	state, err := tls.ParseSessionState(s.state)
 	if err != nil {
 		t.Fatal(err)
 	}
 	k := newTickets()
-	k.last = s
+	if k.last, err = tls.NewResumptionState(s.ticket, state); err != nil {
+		t.Fatal(err)
+	}
 	return k
 }
