@@ -83,7 +83,7 @@ func history(t testing.TB, tree object.ID) func(int, object.ID) object.Object {
 // deepGraphs are graphs of the size, and what a commit's tree must be to lead to them; for the
 // chain of commits it is the head that leads to them.
 func deepGraphs(t testing.TB) map[string]*chain {
-	n := sizes(2000, 30_000, 1_000_000)
+	n := sizes(2000, 20_000, 1_000_000)
 	return map[string]*chain{
 		"trees":   newChain(n, chained(object.KindTree)),
 		"nodes":   newChain(n, chained(object.KindNode)),
@@ -194,7 +194,7 @@ func TestWideGraphs(t *testing.T) {
 // others are served.
 func TestGraphsPushed(t *testing.T) {
 	const budget = 64 << 20
-	n := sizes(1_000_000, 4_000_000, 16_000_000) // links, of 24 bytes at least
+	n := sizes(1_000_000, 1_500_000, 16_000_000) // links, of 24 bytes at least
 	objects := wide(n)
 	d := small(t)
 	p := newPushed(t, d)
