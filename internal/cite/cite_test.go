@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -268,7 +269,7 @@ func TestDataCiteKeepsToTheSchema(t *testing.T) {
 		type open struct {
 			name string
 			last int // place of the last child in the parent's list
-			text bool
+			text string
 			seen map[string]bool
 		}
 		var stack []*open
@@ -301,14 +302,18 @@ func TestDataCiteKeepsToTheSchema(t *testing.T) {
 				checkAttributes(t, tag, rule.attrs, token.Attr)
 				stack = append(stack, &open{name: tag, seen: make(map[string]bool)})
 			case xml.CharData:
-				if len(stack) > 0 && strings.TrimSpace(string(token)) != "" {
-					stack[len(stack)-1].text = true
+				if len(stack) > 0 {
+					stack[len(stack)-1].text += strings.TrimSpace(string(token))
 				}
 			case xml.EndElement:
 				e := stack[len(stack)-1]
 				stack = stack[:len(stack)-1]
-				if e.text == (schema[e.name].children != "") {
+				if (e.text != "") == (schema[e.name].children != "") {
 					t.Errorf("%s: %s is empty, or has a text between elements", name, e.name)
+				}
+				limit := map[string]float64{"westBoundLongitude": 180, "eastBoundLongitude": 180, "southBoundLatitude": 90, "northBoundLatitude": 90}[e.name]
+				if v, err := strconv.ParseFloat(e.text, 64); limit > 0 && (err != nil || v < -limit || v > limit) || e.name == "publicationYear" && len(e.text) != 4 {
+					t.Errorf("%s: %s cannot be %q", name, e.name, e.text)
 				}
 				for _, child := range mandatory {
 					if e.name == "resource" && !e.seen[child] {
