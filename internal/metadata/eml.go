@@ -32,10 +32,11 @@ func EML(d *Dataset) ([]byte, error) {
 // are entered into units.
 func (d *Dataset) emlDataset(units map[string]bool) *element {
 	set := el("dataset", tx("alternateIdentifier", d.Exact), tx("alternateIdentifier", d.Live))
-	set.add(tx("title", d.emlTitle()).language(d.Language))
+	title := tx("title", d.emlTitle()).language(d.Language)
 	for _, lang := range slices.Sorted(maps.Keys(d.Titles)) {
-		set.add(tx("title", d.Titles[lang]).language(lang))
+		title.add(tx("value", d.Titles[lang]).language(lang))
 	}
+	set.add(title)
 	creators := slices.DeleteFunc(slices.Clone(d.Authors), func(p Person) bool { return p.party("creator") == nil })
 	if len(creators) == 0 {
 		creators = []Person{{Organization: d.emlTitle()}}

@@ -19,7 +19,7 @@ var emlContent = map[string][2]string{
 	"eml":     {"dataset (additionalMetadata )*", "packageId! system! schemaLocation"},
 	"dataset": {"(alternateIdentifier )*(title )+(creator )+(associatedParty )*(pubDate )?(language )?(abstract )?(keywordSet )*(licensed )*(distribution )*(coverage )?(contact )+(methods )?(project )?((dataTable |otherEntity ))*", ""},
 
-	"alternateIdentifier": {}, "dataset/title": {"", "lang"}, "pubDate": {}, "language": {},
+	"alternateIdentifier": {}, "dataset/title": {"(value )*", "lang"}, "pubDate": {}, "language": {},
 	"abstract": {"(para )*", ""}, "para": {"(value )*", ""}, "value": {"", "lang"},
 	"keywordSet": {"(keyword )+", ""}, "keyword": {}, "licensed": {"licenseName (url )?(identifier )?", ""}, "licenseName": {}, "licensed/url": {}, "identifier": {},
 	"distribution": {"online ", ""}, "online": {"url ", ""}, "online/url": {"", "function"},
@@ -132,11 +132,14 @@ func (e *emlElement) check(t *testing.T, parent string, ids map[string]bool, ref
 		}
 		child.check(t, name, ids, refs)
 	}
-	if len(e.Children) > 0 || rule[0] != "" && name != "para" {
+	mixed := rule[0] == "(value )*" // a text, and perhaps translations
+	if len(e.Children) > 0 || rule[0] != "" && !mixed {
 		if !regexp.MustCompile("^(" + rule[0] + ")$").MatchString(content.String()) {
 			t.Errorf("%s: expected %s, found %s", name, rule[0], content.String())
 		}
-		return
+		if !mixed || name == "para" {
+			return
+		}
 	}
 	text := strings.TrimSpace(e.Text)
 	if allowed := emlText[name]; text == "" || allowed != nil && !allowed.MatchString(text) {

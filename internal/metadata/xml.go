@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// element is an XML element: its name with attributes as they are written, and
-// either elements or a text.
+// element is an XML element: its name with attributes as they are written, a text, and
+// elements behind it.
 type element struct {
 	name     string
 	attrs    [][2]string
@@ -97,6 +97,11 @@ func (e *element) write(b *bytes.Buffer, indent string) {
 	case e.text != "":
 		b.WriteByte('>')
 		escapeXML(b, e.text)
+		for _, c := range e.children { // without white space, which would be of the text
+			var inner bytes.Buffer
+			c.write(&inner, "")
+			b.Write(bytes.TrimSuffix(inner.Bytes(), []byte("\n")))
+		}
 	case len(e.children) == 0:
 		b.WriteString("/>\n")
 		return
