@@ -86,23 +86,41 @@ clone() {
 	if have rsync; then t=$(repeat gone rsync -a --stats rsync://127.0.0.1:9420/rs/ copy); row "" rsync "$t" "$(sed -n 's/^Total bytes received: //p' out | tr -d ,)" -; fi
 }
 
+# The folders live on from pull to pull, as those of people do: $RUNS versions, each
+# with 100 other cells changed. What is fetched alone is forgotten again.
 pull() {
-	ben clone "$(cat table.url)" before-constl >/dev/null
-	cp in/table-cells.csv table/table.csv && ana -C table commit -m cells >/dev/null
+	local i
+	ben clone "$(cat table.url)" copy-constl >/dev/null
+	if have git; then git clone -q git://127.0.0.1:9419/table copy-git; fi
+	if have rsync; then mkdir -p copy-rsync && cp -p rs/table.csv copy-rsync/; fi
+	rm -f times-*
+	for i in $(seq "$RUNS"); do
+		tablegen -rows "$ROWS" -edit "cells:100@$((i * 7))" >next.csv
+		cp next.csv table/table.csv && ana -C table commit -m "cells $i" >/dev/null
+		again copy-constl
+		secs ben -C copy fetch --json >>times-fetch
+		secs ben -C copy-constl pull --json >>times-constl
+		cat out >out-constl
+		cmp next.csv copy-constl/table.csv
+		gone && secs cp next.csv copy >>times-cp
+		if have git; then
+			cp next.csv git/table/table.csv && git -C git/table commit -qam "cells $i"
+			secs git -C copy-git pull -q >>times-git
+		fi
+		if have rsync; then
+			cp next.csv rs/table.csv
+			secs rsync -a --stats rsync://127.0.0.1:9420/rs/ copy-rsync >>times-rsync
+			cat out >out-rsync
+		fi
+	done
 	row "pull of 100 cells, $ROWS rows" tool seconds wire_bytes trips
-	local t
-	t=$(repeat 'again before-constl' ben -C copy pull --json); row "" constl "$t" "$(field bytes)" "$(field rounds)"
-	t=$(repeat 'again before-constl' ben -C copy fetch --json); row "  without the folder" constl "$t" "$(field bytes)" "$(field rounds)"
-	t=$(repeat gone cp in/table-cells.csv copy); row "  a copy of the file alone" cp "$t" - -
-	if have git; then
-		git clone -q git://127.0.0.1:9419/table before-git
-		cp in/table-cells.csv git/table/table.csv && git -C git/table commit -qam cells
-		t=$(repeat 'again before-git' git -C copy pull -q); row "" git "$t" - -
-	fi
+	cat out-constl >out
+	row "" constl "$(median <times-constl)" "$(field bytes)" "$(field rounds)"
+	row "  without the folder" constl "$(median <times-fetch)" - -
+	row "  a copy of the file alone" cp "$(median <times-cp)" - -
+	if have git; then row "" git "$(median <times-git)" - -; fi
 	if have rsync; then
-		mkdir -p before-rsync && cp -p rs/table.csv before-rsync/ && cp in/table-cells.csv rs/table.csv
-		t=$(repeat 'again before-rsync' rsync -a --stats rsync://127.0.0.1:9420/rs/ copy)
-		row "" rsync "$t" "$(sed -n 's/^Total bytes received: //p' out | tr -d ,)+$(sed -n 's/^Total bytes sent: //p' out | tr -d ,)" -
+		row "" rsync "$(median <times-rsync)" "$(sed -n 's/^Total bytes received: //p' out-rsync | tr -d ,)+$(sed -n 's/^Total bytes sent: //p' out-rsync | tr -d ,)" -
 	fi
 }
 
@@ -142,5 +160,5 @@ for what in "${@:-all}"; do
 	*) sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 2 ;;
 	esac
 	stop
-	rm -rf copy before-* table table.url git rs
+	rm -rf copy copy-* before-* table table.url git rs
 done
