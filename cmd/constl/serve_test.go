@@ -325,11 +325,8 @@ func TestServeReloads(t *testing.T) {
 	told("RELOADING=1")
 	told("READY=1")
 	// Whichever came first, the signal or the look every two seconds: now it holds.
-	log := s.stderr.String()
 	for _, want := range []string{`"msg":"dataset added"`, filepath.Join(root, "two"), `"msg":"settings taken over","changed":["max-requests"]`, `"msg":"reloaded","ok":true`} {
-		if !strings.Contains(log, want) {
-			t.Errorf("the log does not say %s: %s", want, log)
-		}
+		waitFor(t, "that the log says "+want, func() bool { return strings.Contains(s.stderr.String(), want) })
 	}
 	s.signal(syscall.SIGTERM)
 	told("STOPPING=1")
