@@ -275,10 +275,6 @@ func liesOfClients(d *dataset) []lieOfClient {
 		{"enough of a run that was not begun", say(sync, tt.EnoughFrame(7)), transport.ErrBadRequest},
 		{"enough of nothing", say(sync, tt.EnoughFrame(0)), transport.ErrBadRequest},
 		{"enough before the request", say(tt.EnoughFrame(1)), transport.ErrBadRequest},
-		{"endless enough of one run", func(w *tt.Wire) {
-			_ = w.Send(sync, want)
-			forever(w, tt.EnoughFrame(1))
-		}, transport.ErrBadRequest},
 		{"endless frames of unknown types", func(w *tt.Wire) { forever(w, tt.Frame{Type: tt.FrameUnknown, Body: make([]byte, 90<<10)}) }, transport.ErrBadRequest},
 		{"a want of too many", say(sync, tt.WantFrame(tt.Query{Wants: make([]object.ID, 4097)})), transport.ErrBadRequest},
 		{"a want with an unknown flag", say(sync, tt.WantFrame(tt.Query{Flags: 1 << 20})), transport.ErrUnsupported},
@@ -335,6 +331,34 @@ func TestLyingClients(t *testing.T) {
 			v.unharmed("an honest clone after all that", d, err)
 			<-ended
 		})
+	}
+}
+
+// A client that says again and again that it has enough of a run keeps no request open.
+func TestEndlessEnough(t *testing.T) {
+	d := small(t)
+	stream := overMemory(t, honest(server(nil, d)))(t, ana)
+	w := tt.NewWire(stream)
+	if err := w.Send(tt.SyncFrame(d.id, tt.Query{}, "*")); err != nil {
+		t.Fatal(err)
+	}
+	for ends := 0; ends < 2; { // of the offer and of the run
+		f, err := w.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Type == tt.FrameEnd {
+			ends++
+		}
+	}
+	told := make(chan error, 1)
+	go func() { told <- toldBy(w) }()
+	sent := 0
+	for ; sent < 1000 && w.Send(tt.EnoughFrame(1)) == nil; sent++ {
+	}
+	stream.Close()
+	if err := <-told; !errors.Is(err, transport.ErrBadRequest) {
+		t.Errorf("after %d times the client is told %v, want ErrBadRequest", sent, err)
 	}
 }
 
