@@ -210,10 +210,12 @@ func TestGraphsPushed(t *testing.T) {
 	tree := linked(object.KindTree, "t", ids...)
 	commit := signedCommit(t, tree.ID(), 3, d.head)
 	d.point(commit.ID())
+	frames := append(given(append([]object.Object{commit, tree}, objects...)...), tt.EndFrame(2, len(objects)+2, n))
 	var told error
 	most := peak(t, func() {
 		w := tt.NewWire(dial(t, ana))
-		told = pushOf(w, d, append(given(append([]object.Object{commit, tree}, objects...)...), tt.EndFrame(2, len(objects)+2, n)), nil, nil)
+		told = pushOf(w, d, frames, nil, nil)
+		until(t, func() bool { used, _ := memory.Used(); return used == 0 })
 		v := newVictim(t, d.id)
 		if _, err := v.sync(dial(t, vic), nil); err != nil {
 			t.Errorf("an honest client: %v", err)
@@ -223,7 +225,6 @@ func TestGraphsPushed(t *testing.T) {
 	if !errors.Is(told, transport.ErrBusy) {
 		t.Errorf("the pusher is told %v, want ErrBusy", told)
 	}
-	until(t, func() bool { used, _ := memory.Used(); return used == 0 })
 	if at := mainOf(t, local.Refs); at != p.first {
 		t.Errorf("heads/main was moved to %s", at.Short())
 	}
