@@ -49,15 +49,11 @@ func Write(ctx context.Context, w io.Writer, t *tabular.Table, o *WriteOptions) 
 	if _, err := out.Write(p.AppendHead(nil, namesOf(t.Schema.Fields), t.Rows == 0)); err != nil {
 		return fmt.Errorf("write header: %w", err)
 	}
-	groups := &groupWriter{t: t, p: p, layout: l.traced(), width: len(l.Rules)}
+	groups := &groupWriter{t: t, p: p, layout: l.traced(), width: len(l.Rules), out: out, spare: make(chan *[]byte, spareBuffers)}
 	if groups.before, err = o.Before.places(groups.layout); err != nil {
 		return err
 	}
-	err = tabular.MapRefs(ctx, t, o.Workers, groups.piece, func(x piece) error {
-		_, err := out.Write(*x.buf)
-		groups.written(x, o.Trace != nil)
-		return err
-	})
+	err = tabular.MapRefs(ctx, t, o.Workers, groups.piece, func(x piece) error { return groups.write(x, o.Trace != nil) })
 	if err != nil {
 		return fmt.Errorf("write rows: %w", err)
 	}

@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync"
+	"slices"
 
 	"github.com/constl/constl/object"
 	"github.com/constl/constl/tabular"
@@ -61,12 +61,17 @@ func (b *Before) places(layout object.ID) (*places, error) {
 
 // read reads a row group's bytes into buf, which may be made anew.
 func (x *places) read(buf *[]byte, at place) error {
-	size := int(at.source.Size)
-	if cap(*buf) < size {
-		*buf = make([]byte, size)
-	}
-	*buf = (*buf)[:size]
+	*buf = slices.Grow((*buf)[:0], int(at.source.Size))[:at.source.Size]
 	if _, err := x.file.ReadAt(*buf, at.at); err != nil {
+		return fmt.Errorf("copy rows from the file before: %w", err)
+	}
+	return nil
+}
+
+// copyTo copies a row group's bytes to w by way of buf.
+func (x *places) copyTo(w io.Writer, at place, buf []byte) error {
+	_, err := io.CopyBuffer(struct{ io.Writer }{w}, io.NewSectionReader(x.file, at.at, at.source.Size), buf)
+	if err != nil {
 		return fmt.Errorf("copy rows from the file before: %w", err)
 	}
 	return nil
@@ -81,31 +86,41 @@ type groupWriter struct {
 
 	before *places // nil if there is none
 
-	spare   sync.Pool
+	out     io.Writer
+	copying []byte
+	spare   chan *[]byte
 	sources []tabular.Source
 }
 
-// piece is a row group as it stands in the file.
+// spareBuffers is how many buffers wait for the next row group at most.
+const spareBuffers = 16
+
+// copyBuffer is how many bytes of the file before are on the way at once: few enough
+// for a processor's cache.
+const copyBuffer = 256 << 10
+
+// piece is a row group: as it stands in the file, or where it is to be copied from.
 type piece struct {
 	ref  tabular.GroupRef
 	buf  *[]byte
-	from *tabular.Source // of the file that it was copied from
+	from place
 }
 
 // piece returns a row group. It is called from several goroutines.
 func (g *groupWriter) piece(ctx context.Context, ref tabular.GroupRef) (piece, error) {
-	x := piece{ref: ref, buf: g.buffer()}
+	x := piece{ref: ref}
 	last := ref.First+int64(ref.Rows) == g.t.Rows
 	if g.before != nil && !last {
 		if at, ok := g.before.byID[ref.ID]; ok {
-			x.from = at.source
-			return x, g.before.read(x.buf, at)
+			x.from = at
+			return x, nil
 		}
 	}
 	group, err := g.t.Group(ctx, ref)
 	if err != nil {
 		return x, err
 	}
+	x.buf = g.buffer()
 	if g.before != nil && !last {
 		if at, ok := g.before.like[likeness{ref.Tail, ref.Rows}]; ok {
 			if ok, err := g.splice(ctx, x.buf, group, at); ok || err != nil {
@@ -117,27 +132,46 @@ func (g *groupWriter) piece(ctx context.Context, ref tabular.GroupRef) (piece, e
 	return x, err
 }
 
+// buffer returns a buffer that was used before, if there is one. A [sync.Pool] would be
+// emptied again and again: next to nothing else is on the heap.
 func (g *groupWriter) buffer() *[]byte {
-	if buf, ok := g.spare.Get().(*[]byte); ok {
+	select {
+	case buf := <-g.spare:
 		return buf
+	default:
+		return new([]byte)
 	}
-	return new([]byte)
 }
 
-// written takes a piece back, and keeps its source if there is to be a trace. It is
-// called from one goroutine.
-func (g *groupWriter) written(x piece, keep bool) {
+func (g *groupWriter) recycle(buf *[]byte) {
+	select {
+	case g.spare <- buf:
+	default:
+	}
+}
+
+// write writes a piece, and keeps its source if there is to be a trace. It is called
+// from one goroutine.
+func (g *groupWriter) write(x piece, keep bool) error {
 	if keep && !g.layout.IsZero() {
 		g.sources = append(g.sources, g.source(x))
 	}
-	g.spare.Put(x.buf)
+	if x.buf != nil {
+		_, err := g.out.Write(*x.buf)
+		g.recycle(x.buf)
+		return err
+	}
+	if g.copying == nil {
+		g.copying = make([]byte, copyBuffer)
+	}
+	return g.before.copyTo(g.out, x.from, g.copying)
 }
 
 // source returns what a trace says of a piece. Of one that was printed it says where it
 // stands, and not what it is known by: that takes looking at each cell.
 func (g *groupWriter) source(x piece) tabular.Source {
-	if x.from != nil {
-		return *x.from
+	if x.buf == nil {
+		return *x.from.source
 	}
 	text := *x.buf
 	return tabular.Source{

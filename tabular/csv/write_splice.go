@@ -3,6 +3,7 @@ package csv
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/constl/constl/tabular"
 )
@@ -35,7 +36,7 @@ func (g *groupWriter) splice(ctx context.Context, buf *[]byte, group *tabular.Gr
 		changed = append(changed, x)
 	}
 	old := g.buffer()
-	defer g.spare.Put(old)
+	defer g.recycle(old)
 	if err := g.before.read(old, at); err != nil {
 		return false, err
 	}
@@ -44,7 +45,7 @@ func (g *groupWriter) splice(ctx context.Context, buf *[]byte, group *tabular.Gr
 		return false, nil
 	}
 	var ok bool
-	*buf, ok = s.append((*buf)[:0], *old, group.Rows())
+	*buf, ok = s.append(slices.Grow((*buf)[:0], len(*old)+len(*old)/16), *old, group.Rows())
 	return ok, nil
 }
 
@@ -77,24 +78,22 @@ type splicer struct {
 // append appends the rows of text with the cells that differ. It reports false if text
 // does not hold so many rows of so many cells.
 func (s *splicer) append(dst, text []byte, rows int) ([]byte, bool) {
+	kept, at := 0, 0 // what is before is in dst, or to come into it as it is
 	for row := range rows {
-		end := s.index(text, '\n') + 1
+		end := s.index(text[at:], '\n') + 1
 		if end == 0 {
 			return dst, false
 		}
-		line := text[:end]
-		text = text[end:]
-		ok := true
 		if anyDiffers(s.changed, row) {
-			dst, ok = s.appendRow(dst, line, row)
-		} else {
-			dst = append(dst, line...)
+			var ok bool
+			if dst, ok = s.appendRow(append(dst, text[kept:at]...), text[at:at+end], row); !ok {
+				return dst, false
+			}
+			kept = at + end
 		}
-		if !ok {
-			return dst, false
-		}
+		at += end
 	}
-	return dst, len(text) == 0
+	return append(dst, text[kept:]...), at == len(text)
 }
 
 // index returns where the byte first stands outside of quotes, or -1.

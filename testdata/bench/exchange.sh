@@ -33,7 +33,7 @@ secs() {
 }
 median() { sort -n | awk '{v[NR]=$1} END{print v[int((NR+1)/2)]}'; }
 field() { sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p" "$WORK/out" | head -1; }
-row() { printf '%-34s %-8s %9s %14s %7s\n' "$@"; }
+row() { printf '%-37s %-10s %9s %14s %7s\n' "$@"; }
 
 # table DIR ROWS makes the table in DIR and what becomes of it.
 table() {
@@ -60,7 +60,7 @@ git_served() {
 
 rsync_served() {
 	mkdir -p rs && cp "$1" rs/table.csv
-	printf 'use chroot = no\nport = 9420\naddress = 127.0.0.1\n[rs]\npath = %s/rs\nread only = yes\n' "$WORK" >rsyncd.conf
+	printf 'use chroot = no\nport = 9420\naddress = 127.0.0.1\n[rs]\nuid = %s\ngid = %s\npath = %s/rs\nread only = yes\n' "$(id -u)" "$(id -g)" "$WORK" >rsyncd.conf
 	rsync --daemon --no-detach --config=rsyncd.conf >>err.log 2>&1 &
 	children+=($!)
 	while ! rsync rsync://127.0.0.1:9420/rs/ >/dev/null 2>&1; do :; done
@@ -81,10 +81,13 @@ clone() {
 	row "clone and checkout, $ROWS rows" tool seconds wire_bytes trips
 	local t
 	t=$(repeat gone ben clone --json "$(cat table.url)" copy); row "" constl "$t" "$(field bytes)" "$(field rounds)"
-	echo "                                   store of the first: $(cat table/.constl/packs/*.pack | wc -c) bytes"
+	echo "                                      store of the first: $(cat table/.constl/packs/*.pack | wc -c) bytes"
 	if have git; then t=$(repeat gone git clone -q git://127.0.0.1:9419/table copy); row "" git "$t" - -; fi
 	if have rsync; then t=$(repeat gone rsync -a --stats rsync://127.0.0.1:9420/rs/ copy); row "" rsync "$t" "$(sed -n 's/^Total bytes received: //p' out | tr -d ,)" -; fi
 }
+
+# replaced puts a copy of a file in the place of an older one, as programs do that mind a power cut.
+replaced() { cp "$1" "$2.new" && mv "$2.new" "$2" && sync "$2"; }
 
 # The folders live on from pull to pull, as those of people do: $RUNS versions, each
 # with 100 other cells changed. What is fetched alone is forgotten again.
@@ -103,6 +106,7 @@ pull() {
 		cat out >out-constl
 		cmp next.csv copy-constl/table.csv
 		gone && secs cp next.csv copy >>times-cp
+		mkdir -p copy-plain && secs replaced next.csv copy-plain/table.csv >>times-replaced
 		if have git; then
 			cp next.csv git/table/table.csv && git -C git/table commit -qam "cells $i"
 			secs git -C copy-git pull -q >>times-git
@@ -118,6 +122,7 @@ pull() {
 	row "" constl "$(median <times-constl)" "$(field bytes)" "$(field rounds)"
 	row "  without the folder" constl "$(median <times-fetch)" - -
 	row "  a copy of the file alone" cp "$(median <times-cp)" - -
+	row "  one in the old one's place, on disk" "cp mv sync" "$(median <times-replaced)" - -
 	if have git; then row "" git "$(median <times-git)" - -; fi
 	if have rsync; then
 		row "" rsync "$(median <times-rsync)" "$(sed -n 's/^Total bytes received: //p' out-rsync | tr -d ,)+$(sed -n 's/^Total bytes sent: //p' out-rsync | tr -d ,)" -
@@ -147,7 +152,7 @@ blob() {
 		rm -rf rs && rsync_served big/blob.bin
 		t=$(repeat gone rsync -a rsync://127.0.0.1:9420/rs/ copy); row "" rsync "$t" - -
 	fi
-	echo "                                   beside a bare stream: go test ./transport/reach -run '^$' -bench 'Blob|Bare'"
+	echo "                                      beside a bare stream: go test ./transport/reach -run '^$' -bench 'Blob|Bare'"
 }
 
 for what in "${@:-all}"; do
