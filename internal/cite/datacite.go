@@ -42,19 +42,18 @@ type dcIdentifier struct {
 }
 
 type dcCreator struct {
-	Name        dcName             `xml:"creatorName" json:"-"`
-	NameText    string             `xml:"-" json:"name"`
-	NameType    string             `xml:"-" json:"nameType,omitempty"`
-	Given       string             `xml:"givenName,omitempty" json:"givenName,omitempty"`
-	Family      string             `xml:"familyName,omitempty" json:"familyName,omitempty"`
-	Identifiers []dcNameIdentifier `xml:"nameIdentifier" json:"nameIdentifiers,omitempty"`
-	Affiliation []dcAffiliation    `xml:"affiliation" json:"affiliation,omitempty"`
+	Name dcName `xml:"creatorName" json:"-"`
+	dcParty
 }
 
-// dcContributor has the same as a creator, but for the name's element.
 type dcContributor struct {
-	Type        string             `xml:"contributorType,attr" json:"contributorType"`
-	Name        dcName             `xml:"contributorName" json:"-"`
+	Type string `xml:"contributorType,attr" json:"contributorType"`
+	Name dcName `xml:"contributorName" json:"-"`
+	dcParty
+}
+
+// dcParty is what is said of creators and contributors in the same elements.
+type dcParty struct {
 	NameText    string             `xml:"-" json:"name"`
 	NameType    string             `xml:"-" json:"nameType,omitempty"`
 	Given       string             `xml:"givenName,omitempty" json:"givenName,omitempty"`
@@ -181,7 +180,7 @@ func dataCiteOf(r Record) *dataCite {
 		d.Creators = append(d.Creators, creatorOf(a))
 	}
 	if len(d.Creators) == 0 {
-		d.Creators = []dcCreator{{Name: dcName{Text: unavailable}, NameText: unavailable}}
+		d.Creators = []dcCreator{{dcName{Text: unavailable}, dcParty{NameText: unavailable}}}
 	}
 	for _, k := range distinct(r.Keywords) {
 		d.Subjects = append(d.Subjects, dcSubject{r.Language, k})
@@ -236,7 +235,7 @@ func (d *dataCite) cover(r Record) {
 		}
 		who := creatorOf(c.Author)
 		for _, kind := range contributorTypes(c.Roles) {
-			d.Contrib = append(d.Contrib, dcContributor{kind, who.Name, who.NameText, who.NameType, who.Given, who.Family, who.Identifiers, who.Affiliation})
+			d.Contrib = append(d.Contrib, dcContributor{kind, who.Name, who.dcParty})
 		}
 	}
 	if r.Created != "" {
