@@ -173,34 +173,3 @@ func (l *Layout) forColumns(fields []tabular.Field, cols []int) (*Printer, []str
 	p, err := NewPrinter(part)
 	return p, names, err
 }
-
-// WriterTo returns the table's file as an [io.WriterTo], which writes it as
-// [Write] does.
-func WriterTo(ctx context.Context, t *tabular.Table, o *WriteOptions) io.WriterTo {
-	return &writerTo{ctx: ctx, t: t, o: o}
-}
-
-type writerTo struct {
-	ctx context.Context
-	t   *tabular.Table
-	o   *WriteOptions
-}
-
-// WriteTo implements [io.WriterTo].
-func (f *writerTo) WriteTo(w io.Writer) (int64, error) {
-	c := &countingWriter{w: w}
-	err := Write(f.ctx, c, f.t, f.o)
-	return c.n, err
-}
-
-type countingWriter struct {
-	w io.Writer
-	n int64
-}
-
-// Write implements [io.Writer].
-func (c *countingWriter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	return n, err
-}
