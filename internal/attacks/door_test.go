@@ -13,6 +13,7 @@ import (
 
 	"github.com/constl/constl/internal/repo"
 	"github.com/constl/constl/internal/settings"
+	"github.com/constl/constl/object/pack"
 	"github.com/constl/constl/refs"
 	"github.com/constl/constl/transport"
 	"github.com/constl/constl/transport/link"
@@ -28,6 +29,7 @@ type kind string
 const (
 	byImport  kind = "import"  // of signed bytes into the store of refs
 	byPull    kind = "pull"    // of a peer who was always there, and has turned
+	byWatch   kind = "watch"   // of a peer who was followed, and has turned
 	byTicket  kind = "ticket"  // a clone by an address that says how far the dataset had come
 	byPush    kind = "push"    // by a maintainer, so that nothing is refused for who sends it
 	byPropose kind = "propose" // by a stranger
@@ -35,7 +37,7 @@ const (
 	byPairing kind = "pair"    // as a second computer of a maintainer
 )
 
-var kinds = []kind{byImport, byPull, byTicket, byPush, byPropose, byBundle, byPairing}
+var kinds = []kind{byImport, byPull, byWatch, byTicket, byPush, byPropose, byBundle, byPairing}
 
 // carriers are what carries each kind.
 func (k kind) carriers() []string {
@@ -66,6 +68,9 @@ func (k kind) try(t *testing.T, w *world, carrier string, a *attack) (*victim, e
 		v := newVictim(t, w, "vic")
 		preferTCP(t, v.dir, carrier)
 		return v, pull(t, w, v, evilServer(t, carrier, o).String(w))
+	case byWatch:
+		v := newVictim(t, w, "vic")
+		return v, watch(t, w, v, carrier, evilServer(t, carrier, o))
 	case byBundle:
 		v := newVictim(t, w, "vic")
 		file := filepath.Join(t.TempDir(), "evil.bundle")
@@ -170,6 +175,58 @@ func pull(t *testing.T, w *world, v *victim, origin string) error {
 	}
 	_, err = r.Pull(t.Context(), "", repo.PullOptions{})
 	return err
+}
+
+// watch asks the peer for what it has and for what is new from then on, and takes its
+// answer.
+func watch(t *testing.T, w *world, v *victim, carrier string, from evil) error {
+	t.Helper()
+	ctx := t.Context()
+	key, err := refs.OpenKey(ctx, w.options(v.who).Home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := pack.Open(ctx, filepath.Join(v.dir, ".constl", "packs"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	local := &transport.Local{Store: store, Refs: openRefs(t, v.dir)}
+	req := &transport.SyncRequest{Dataset: w.id, IdentityVersion: w.chain.Len()}
+	if req.Logs, err = local.KnownLogs(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if req.Haves, err = local.Haves(ctx); err != nil {
+		t.Fatal(err)
+	}
+	stream, err := streamTo(t, carrier, from, key)
+	if err != nil {
+		return err
+	}
+	watching, err := transport.Watch(ctx, stream, req, nil)
+	if err != nil {
+		return err
+	}
+	defer watching.Close()
+	_, err = watching.Next(ctx, &transport.LocalSink{Objects: store, Refs: local.Refs, State: w.ticket})
+	return err
+}
+
+func streamTo(t *testing.T, carrier string, to evil, key *refs.Key) (link.Stream, error) {
+	t.Helper()
+	at := to.address.String()
+	var conn link.Conn
+	var err error
+	if carrier == "tcp" {
+		conn, err = tcp.Dial(t.Context(), at, mallory.PeerID(), key, nil)
+	} else {
+		conn, err = quic.Dial(t.Context(), []string{at}, mallory.PeerID(), key, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn.OpenStream(t.Context())
 }
 
 // cloneByTicket clones with an address from before from a peer who gives what is

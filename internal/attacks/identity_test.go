@@ -243,6 +243,7 @@ func fileNames() attack {
 		},
 		in: everywhere(outcome{err: object.ErrCorrupt, says: "means a folder", keeps: []string{logs}, objects: true}, cells{
 			byImport:  not("an import takes no objects"),
+			byWatch:   {keeps: []string{logs}, objects: true}, // whoever merges it refuses it
 			byPush:    {keeps: []string{logs}, objects: true}, // whoever pulls it refuses it
 			byPropose: refused(transport.ErrRefused, "means a folder"),
 		}),
