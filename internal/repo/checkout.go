@@ -252,7 +252,7 @@ func (r *Repo) putStaged(ctx context.Context, stage *worktree.Stage, objects obj
 			return err
 		}
 	}
-	were := r.tablesInFolder(ctx, set, write)
+	were := r.checkedOut(ctx, set, write)
 	for _, name := range write {
 		e := set.files[name]
 		if stage.Has(name) {

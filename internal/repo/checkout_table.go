@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/constl/constl/internal/worktree"
 	"github.com/constl/constl/object"
@@ -12,27 +13,25 @@ import (
 	"github.com/constl/constl/tabular/csv"
 )
 
-// tablesInFolder returns those of the paths, all to be written from set, where a large table
-// is checked out that becomes another one. It is only ever a saving.
-func (r *Repo) tablesInFolder(ctx context.Context, set *fileSet, paths []string) map[string]object.TreeEntry {
-	var here map[string]object.TreeEntry
-	for _, name := range paths {
-		if e := set.files[name]; e.Type != object.TypeTable || e.Size < minTraced {
-			continue
-		}
-		if here == nil {
-			head, err := r.Head(ctx)
-			if err != nil {
-				return nil
-			}
-			files, err := r.filesAt(ctx, head.Commit)
-			if err != nil {
-				return nil
-			}
-			here = files.files
-		}
+// checkedOut returns the files that are checked out if a large table is among the paths,
+// all to be written from set, and else nil. It is only ever a saving.
+func (r *Repo) checkedOut(ctx context.Context, set *fileSet, paths []string) map[string]object.TreeEntry {
+	large := func(name string) bool {
+		e := set.files[name]
+		return e.Type == object.TypeTable && e.Size >= minTraced
 	}
-	return here
+	if !slices.ContainsFunc(paths, large) {
+		return nil
+	}
+	head, err := r.Head(ctx)
+	if err != nil {
+		return nil
+	}
+	files, err := r.filesAt(ctx, head.Commit)
+	if err != nil {
+		return nil
+	}
+	return files.files
 }
 
 // stageTable stages the file of a large table. What stands in the file of the version

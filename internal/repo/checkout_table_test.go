@@ -1,7 +1,6 @@
 package repo
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,12 +13,7 @@ import (
 // for, and a trace that is none, do not change what is checked out.
 func TestLargeTablesAreCopiedFromTheFileBefore(t *testing.T) {
 	r := dataset(t, person(t))
-	var b strings.Builder
-	b.WriteString("id,site,count\n")
-	for i := range 80_000 {
-		fmt.Fprintf(&b, "%d,S%d,%d\n", i, i%17, i*7%5000)
-	}
-	first := b.String()
+	first := largeTable()
 	second := strings.Replace(first, "\n40000,S", "\n40000,T", 1)
 	put(t, r, "t.csv", first)
 	one := commit(t, r, "first")

@@ -12,12 +12,7 @@ import (
 // trace of the version before.
 func TestLargeTablesAreTraced(t *testing.T) {
 	r := dataset(t, person(t))
-	var b strings.Builder
-	b.WriteString("id,site,count\n")
-	for i := range 80_000 {
-		fmt.Fprintf(&b, "%d,S%d,%d\n", i, i%17, i*7%5000)
-	}
-	text := b.String()
+	text := largeTable()
 	put(t, r, "t.csv", text)
 	commit(t, r, "first")
 	traces := func() []string {
@@ -60,4 +55,14 @@ func TestLargeTablesAreTraced(t *testing.T) {
 	if files := traces(); len(files) > 0 {
 		t.Errorf("%d traces are left after gc", len(files))
 	}
+}
+
+// largeTable is the text of a table that is large enough for a trace.
+func largeTable() string {
+	var b strings.Builder
+	b.WriteString("id,site,count\n")
+	for i := range 80_000 {
+		fmt.Fprintf(&b, "%d,S%d,%d\n", i, i%17, i*7%5000)
+	}
+	return b.String()
 }
