@@ -7,14 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
 
 	"github.com/constl/constl/internal/diffview"
+	"github.com/constl/constl/refs"
 )
 
 // tour plays a story with two people, through the same command line that they
@@ -297,11 +300,15 @@ func (t *tour) serve(p *person) error {
 	fmt.Fprint(&indenter{to: t.out}, text)
 	t.keep(p, args, exitDone, text)
 	p.url, _, _ = strings.Cut(text, "\n")
-	if at := strings.LastIndex(p.url, "@"); at >= 0 {
-		p.listen = p.url[at+1:]
-	}
 	if p.url == "" {
 		return errors.New("the tour ends here: constl serve has printed no address")
+	}
+	u, err := refs.ParseURL(p.url)
+	if err != nil {
+		return err
+	}
+	if len(u.Peers) > 0 {
+		p.listen = net.JoinHostPort(u.Peers[0].Host, strconv.Itoa(int(u.Peers[0].Port)))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,9 @@ func TestTour(t *testing.T) {
 	}
 	if n := differing(string(begun), ana); n != 7 {
 		t.Errorf("expected 6 changed rows and a new one, found %d that were not there", n)
+	}
+	if !regexp.MustCompile(`\n  Ana serves again: +constl serve --listen "?127\.0\.0\.1:[0-9]+"?\n`).MatchString(out.String()) {
+		t.Errorf("it is not said where Ana served:\n%s", out)
 	}
 	if strings.Contains(out.String(), "\x1b") {
 		t.Error("colours where there is no terminal")
